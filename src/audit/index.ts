@@ -1,0 +1,93 @@
+/**
+ * The audit plane: one append-only ledger per tenant, and what can be proven with it.
+ * Guarantees: indices are contiguous from 0 and never reused; `append` resolves only once the entries are committed;
+ * an entry's `prev` is the leaf hash of the one before, inside the leaf, so no byte changes without `verify` naming it.
+ */
+import type { AuditEntry } from '#contracts';
+import type { Sql } from '#storage';
+
+export interface NewEntry {
+  tenantId: string;
+  actor: string;
+  /** `noun.verb`, e.g. `payload.captured`, `batch.normalized`, `run.succeeded`, `profile.applied`, `key.created`. */
+  action: string;
+  resource: string;
+  outcome: AuditEntry['outcome'];
+  runId?: string;
+  /** Digests, counts, versions. Never payload values, secrets or personal data. */
+  details: AuditEntry['details'];
+  /** Names the fact: appending the same key again appends nothing and returns the first entry. */
+  dedupeKey: string;
+}
+
+export interface LedgerEntry {
+  seq: bigint;
+  leafHash: string;
+  entry: AuditEntry;
+}
+
+/** One thing that does not verify. `subject` names it: `ledger entry 17`, `blob raw/ab12…`, `record 3f…`, `batch 77…`. */
+export interface Finding {
+  plane: 'ledger' | 'raw' | 'canonical';
+  subject: string;
+  problem: string;
+}
+
+export interface VerifyReport {
+  ok: boolean;
+  entries: number;
+  blobs: number;
+  batches: number;
+  records: number;
+  /** Size and head of the ledger that was verified. */
+  size: bigint;
+  head: string;
+  findings: Finding[];
+}
+
+/** From a record back to its bytes and forward to the entries that speak of it. */
+export interface Lineage {
+  record: Record<string, unknown>;
+  /** The very bytes of the row, read out of the blob by byte range (first 64 KiB), and whether the blob's digest holds. */
+  raw: {
+    sha256: string;
+    bucket: string;
+    key: string;
+    byte_start: number;
+    byte_end: number;
+    row: number;
+    content_type: string;
+    captured_at: string;
+    bytes: Buffer;
+    blob_verified: boolean;
+  };
+  profile: { id: string; version: string; digest: string };
+  run: { run_id: string; state: string; requested_at: string } | undefined;
+  batch: { batch_id: string; merkle_root: string; ledger_seq: string } | undefined;
+  entries: LedgerEntry[];
+}
+
+export interface Audit {
+  /**
+   * Appends in order, in one transaction (the caller's `tx` when given, so that fact and entry commit together).
+   * Errors: `storage_unavailable`, retryable; then the action that was to be recorded must not go on.
+   */
+  append(entries: readonly NewEntry[], tx?: Sql): Promise<LedgerEntry[]>;
+  /** A page of entries in index order, from `after` (exclusive). */
+  entries(tenantId: string, options?: { after?: bigint; limit?: number; runId?: string }): Promise<LedgerEntry[]>;
+  head(tenantId: string): Promise<{ size: bigint; head: string }>;
+  /**
+   * Verifies everything: the chain from entry 0 to the head; every payload's digest against its blob; every batch's
+   * leaf list against its Merkle root in the ledger; every live record's hash, recomputed from its columns, against its batch's leaves.
+   * Never throws for what it finds: it names it. Memory does not grow with the number of records.
+   */
+  verify(
+    tenantId: string,
+    options?: { onProgress?: (done: { plane: string; count: number }) => void },
+  ): Promise<VerifyReport>;
+  /** Errors: `not_found`; `blob_corrupt` when the bytes cannot be read. */
+  lineage(tenantId: string, recordId: string): Promise<Lineage>;
+}
+
+export { createAudit } from './audit.ts';
+export { recordHash, type HashedRecord } from './record-hash.ts';

@@ -1,0 +1,985 @@
+// Generated from contracts/v1 by `npm run generate`. Do not edit.
+/* oxlint-disable */
+/**
+ * Unsigned 64-bit integer as decimal text, because JSON numbers lose precision beyond 2^53.
+ */
+export type Uint64 = string;
+/**
+ * SHA-256 digest, lower case hexadecimal.
+ */
+export type Sha256 = string;
+/**
+ * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
+ */
+export type Timestamp = string;
+export type Uuid = string;
+/**
+ * A name chosen by people: lower case letters, digits, dot, dash, underscore.
+ */
+export type Id = string;
+/**
+ * What is measured, what happened, or what type of thing it is.
+ */
+export type RecordName = string;
+/**
+ * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal.
+ */
+export type RecordId = string;
+export type Semver = string;
+export type RecordKind = 'metric' | 'event' | 'entity';
+/**
+ * Every error code, stable.
+ */
+export type ErrorCode =
+  | 'internal'
+  | 'bad_request'
+  | 'validation_failed'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'conflict'
+  | 'idempotency_mismatch'
+  | 'version_exists'
+  | 'payload_too_large'
+  | 'unsupported_media_type'
+  | 'rate_limited'
+  | 'backpressure'
+  | 'storage_unavailable'
+  | 'disk_full'
+  | 'data_dir_locked'
+  | 'port_in_use'
+  | 'config_invalid'
+  | 'workspace_invalid'
+  | 'profile_invalid'
+  | 'secret_missing'
+  | 'upstream_error'
+  | 'upstream_unreachable'
+  | 'upstream_timeout'
+  | 'upstream_too_large'
+  | 'upstream_rejected'
+  | 'egress_denied'
+  | 'breaker_open'
+  | 'blob_corrupt'
+  | 'ledger_corrupt'
+  | 'poisoned'
+  | 'query_too_heavy'
+  | 'render_failed'
+  | 'cancelled'
+  | 'usage';
+/**
+ * A path (RFC 9535 singular query, or its shorthand: `a.b[0]`, a CSV column), or a rule.
+ */
+export type FieldRule = string | Rule;
+/**
+ * Why a row or candidate was quarantined.
+ */
+export type ReasonCode =
+  | 'parse_error'
+  | 'truncated'
+  | 'invalid_utf8'
+  | 'ragged_row'
+  | 'row_too_large'
+  | 'empty_payload'
+  | 'no_rows'
+  | 'too_deep'
+  | 'missing_field'
+  | 'cast_failed'
+  | 'time_invalid'
+  | 'time_ambiguous'
+  | 'time_out_of_range'
+  | 'value_out_of_range'
+  | 'value_not_mapped'
+  | 'contract_violation';
+export type QueryColumn =
+  | string
+  | {
+      /**
+       * value | ts | name | unit | source_id | record_id | dimensions.NAME | measures.NAME
+       */
+      field: string;
+      as: string;
+    };
+
+export interface ContractsV1 {
+  AuditEntry?: AuditEntry;
+  Entity?: Entity;
+  Envelope?: Envelope;
+  Event?: Event;
+  Metric?: Metric;
+  Provenance?: Provenance;
+  Common_id?: Id;
+  Common_uuid?: Uuid;
+  Common_sha256?: Sha256;
+  Common_record_id?: RecordId;
+  Common_timestamp?: Timestamp;
+  Common_uint64?: Uint64;
+  Common_semver?: Semver;
+  Common_kind?: RecordKind;
+  Common_name?: RecordName;
+  Common_dimensions?: Dimensions;
+  Common_measures?: Measures;
+  Common_exact?: Exact;
+  Common_counts?: Counts;
+  ErrorCode?: ErrorCode;
+  Problem?: Problem;
+  DeadLetter?: DeadLetter;
+  Job?: Job;
+  Run_failure?: FailureInfo;
+  Run?: Run;
+  Step?: Step;
+  Profile_field?: FieldRule;
+  Profile_rule?: Rule;
+  Profile_record?: RecordRule;
+  Profile?: Profile;
+  QuarantineRecord?: QuarantineRecord;
+  ReasonCode?: ReasonCode;
+  RawRef?: RawRef;
+  Manifest?: Manifest;
+  Projection?: Projection;
+  QueryResult?: QueryResult;
+  Query_group?: QueryColumn;
+  Query_filter?: QueryFilter;
+  Query_aggregate?: QueryAggregate;
+  Query?: Query;
+  Report?: Report;
+  Source?: Source;
+  Workspace?: Workspace;
+  JobStatus?: JobStatus;
+  LogEntry?: LogEntry;
+}
+/**
+ * One leaf of a tenant's ledger. `prev` is the leaf hash of the entry before (64 zeros for the first); the leaf hash is SHA-256(0x00 || RFC 8785 form), as in RFC 6962.
+ */
+export interface AuditEntry {
+  t: 'chartly/v1/entry';
+  /**
+   * names the log
+   */
+  origin: string;
+  seq: Uint64;
+  prev: Sha256;
+  at: Timestamp;
+  /**
+   * who acted: key:ID, service:NAME, or cli
+   */
+  actor: string;
+  /**
+   * verb, e.g. payload.captured, batch.normalized, source.applied
+   */
+  action: string;
+  resource: string;
+  outcome: 'succeeded' | 'failed' | 'denied' | 'quarantined';
+  run_id?: Uuid;
+  /**
+   * digests, counts, versions; never payload values, secrets or personal data
+   */
+  details: {
+    [k: string]: string | number | boolean;
+  };
+}
+/**
+ * A thing that the other records speak of. Without `ts` it is timeless.
+ */
+export interface Entity {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'entity';
+  name: RecordName;
+  record_id: RecordId;
+  ts?: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+}
+/**
+ * Text attributes to filter and group by.
+ */
+export interface Dimensions {
+  [k: string]: string;
+}
+/**
+ * Numeric attributes to aggregate (IEEE 754 doubles, finite).
+ */
+export interface Measures {
+  [k: string]: number;
+}
+/**
+ * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
+ */
+export interface Exact {
+  [k: string]: string;
+}
+/**
+ * Where a canonical record came from: the bytes, and the profile version that read them.
+ */
+export interface Provenance {
+  raw_sha256: Sha256;
+  /**
+   * first byte of the row in the decoded payload
+   */
+  byte_start: number;
+  /**
+   * one past its last byte
+   */
+  byte_end: number;
+  /**
+   * ordinal of the row in the payload, from 0
+   */
+  row: number;
+  profile_id: Id;
+  profile_version: Semver;
+  profile_digest: Sha256;
+  batch_id: RecordId;
+  captured_at: Timestamp;
+}
+/**
+ * What metric, event and entity have in common. `record_hash` is SHA-256 over the RFC 8785 form of the record without record_hash, revision, provenance.batch_id and provenance.captured_at, so that it is a function of the payload and the profile alone.
+ */
+export interface Envelope {
+  tenant_id: Id;
+  source_id: Id;
+  kind: RecordKind;
+  name: RecordName;
+  record_id: RecordId;
+  ts?: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+  [k: string]: unknown;
+}
+/**
+ * Something that happened at one time.
+ */
+export interface Event {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'event';
+  name: RecordName;
+  record_id: RecordId;
+  ts: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+}
+/**
+ * One number at one time.
+ */
+export interface Metric {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'metric';
+  name: RecordName;
+  record_id: RecordId;
+  ts: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+  value: number;
+  /**
+   * UCUM or plain unit; empty when none
+   */
+  unit: string;
+}
+/**
+ * What became of the rows of a payload, a run or a source.
+ */
+export interface Counts {
+  /**
+   * rows read from payloads
+   */
+  rows: number;
+  /**
+   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   */
+  candidates: number;
+  /**
+   * records written to the canonical plane
+   */
+  records: number;
+  /**
+   * candidates (or unreadable rows) sent to quarantine
+   */
+  quarantined: number;
+  /**
+   * candidates dropped by the profile's dedupe rule
+   */
+  deduplicated: number;
+  /**
+   * candidates left out because the profile says so (`when`, `on_missing: skip`)
+   */
+  skipped: number;
+  /**
+   * decoded payload bytes read
+   */
+  bytes: number;
+}
+/**
+ * RFC 9457 problem document.
+ */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ErrorCode;
+  detail?: string;
+  /**
+   * what to do next, in plain words
+   */
+  action: string;
+  instance?: string;
+  request_id?: string;
+  errors?: {
+    pointer?: string;
+    message: string;
+    file?: string;
+    line?: number;
+    column?: number;
+  }[];
+}
+/**
+ * A job that its retry policy gave up on, with its error history.
+ */
+export interface DeadLetter {
+  job_id: Uuid;
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'fetch' | 'normalize' | 'refresh';
+  state: 'open' | 'retried' | 'discarded';
+  errors: FailureInfo[];
+  died_at: Timestamp;
+  job: Job;
+}
+export interface FailureInfo {
+  code: string;
+  message: string;
+  action?: string;
+  at?: Timestamp;
+  attempt?: number;
+}
+/**
+ * One unit of work on the queue. Delivered at least once; settled once.
+ */
+export interface Job {
+  job_id: Uuid;
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  request_id?: string;
+  kind: 'fetch' | 'normalize' | 'refresh';
+  raw?: RawRef;
+  profile_id?: Id;
+  profile_version?: Semver;
+}
+/**
+ * Reference to one captured payload. The blob is immutable and content-addressed: key is a function of sha256.
+ */
+export interface RawRef {
+  tenant_id: Id;
+  source_id: Id;
+  run_id: Uuid;
+  bucket: Id;
+  key: string;
+  sha256: Sha256;
+  content_type: string;
+  /**
+   * decoded bytes
+   */
+  size: number;
+  captured_at: Timestamp;
+  /**
+   * names the request that gave it (page, window), stable over runs
+   */
+  request_key: string;
+  /**
+   * ordinal in its run
+   */
+  page: number;
+}
+/**
+ * One execution of a source's workflow.
+ */
+export interface Run {
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  requested_at: Timestamp;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+  counts: Counts;
+  /**
+   * payloads captured
+   */
+  pages: number;
+  /**
+   * payloads the upstream said had not changed
+   */
+  unchanged: number;
+  dead_letters: number;
+  request_id?: string;
+  error?: FailureInfo;
+}
+/**
+ * One stage of a run; it ends when its last job settles.
+ */
+export interface Step {
+  run_id: Uuid;
+  step: 'fetch' | 'normalize' | 'refresh';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  jobs_total: number;
+  jobs_done: number;
+  jobs_failed: number;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+}
+export interface Rule {
+  /**
+   * path in the row; inside unpivot also `@column` and `@cell`
+   */
+  path?: string;
+  const?: string | number | boolean;
+  /**
+   * target type (default: text for dimensions, float for measures and value, datetime for ts)
+   */
+  cast?: 'text' | 'float' | 'int64' | 'decimal' | 'boolean' | 'datetime' | 'epoch_s' | 'epoch_ms' | 'epoch_us';
+  /**
+   * date-time formats, tried in order: `iso`, or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
+   */
+  format?: string | string[];
+  /**
+   * IANA zone of times without offset (default: the profile's, else UTC)
+   */
+  timezone?: string;
+  /**
+   * a local time that occurs twice or never: take the earlier or later offset, or quarantine (default earlier)
+   */
+  ambiguous?: 'earlier' | 'later' | 'reject';
+  /**
+   * default true
+   */
+  trim?: boolean;
+  case?: 'lower' | 'upper';
+  null_values?: string[];
+  map?: {
+    [k: string]: string;
+  };
+  default?: string | number | boolean;
+  /**
+   * missing or null is quarantined (ts, value, key: always required; others: left out when missing)
+   */
+  required?: boolean;
+  min?: number;
+  max?: number;
+  unit?: string;
+}
+export interface RecordRule {
+  kind: RecordKind;
+  name: FieldRule;
+  /**
+   * fields whose values identify the record
+   */
+  key: FieldRule[];
+  /**
+   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
+   */
+  unpivot?: {
+    columns?: string[];
+    exclude?: string[];
+    /**
+     * an empty cell (default skip)
+     */
+    on_missing?: 'skip' | 'quarantine';
+  };
+  ts?: FieldRule;
+  value?: FieldRule;
+  unit?: string;
+  dimensions?: {
+    [k: string]: FieldRule;
+  };
+  measures?: {
+    [k: string]: FieldRule;
+  };
+  /**
+   * a required field is missing (default quarantine)
+   */
+  on_missing?: 'skip' | 'quarantine';
+}
+/**
+ * How payloads become canonical records. Immutable once applied: a change needs a new version.
+ */
+export interface Profile {
+  profile: Id;
+  version: Semver;
+  title?: string;
+  description?: string;
+  format: 'json' | 'ndjson' | 'csv';
+  /**
+   * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
+   */
+  select?: string;
+  csv?: {
+    delimiter?: string;
+    quote?: string;
+    header?: boolean;
+    columns?: string[];
+  };
+  /**
+   * IANA zone of times without offset (default UTC)
+   */
+  timezone?: string;
+  /**
+   * texts that mean missing in every field (the empty text always does)
+   */
+  null_values?: string[];
+  records: RecordRule[];
+  /**
+   * which candidate with the same key wins inside one payload (default last)
+   */
+  dedupe?: {
+    keep: 'first' | 'last';
+  };
+  retention?: {
+    raw_days?: number;
+    records_days?: number;
+  };
+}
+/**
+ * One failing candidate and rule. `quarantine_id` is a function of the row and the rule, so a repeat changes nothing.
+ */
+export interface QuarantineRecord {
+  quarantine_id: RecordId;
+  tenant_id: Id;
+  source_id: Id;
+  run_id: Uuid;
+  reason_code: ReasonCode;
+  /**
+   * what of the profile or contract failed, e.g. records[0].ts
+   */
+  rule: string;
+  /**
+   * RFC 6901 pointer (JSON), or /column, to the offending field; empty for the whole row
+   */
+  pointer: string;
+  message: string;
+  /**
+   * the offending value, masked
+   */
+  value_masked: string;
+  raw_sha256: Sha256;
+  byte_start: number;
+  byte_end: number;
+  row: number;
+  /**
+   * ordinal of the candidate in its row
+   */
+  candidate: number;
+  profile_id: Id;
+  profile_version: Semver;
+  profile_digest: Sha256;
+  state: 'open' | 'recovered' | 'superseded' | 'discarded';
+  /**
+   * what to do next
+   */
+  recovery: string;
+  created_at: Timestamp;
+}
+/**
+ * What a rendered report rests on, digest by digest.
+ */
+export interface Manifest {
+  report: Id;
+  report_digest: Sha256;
+  tenant_id: Id;
+  rendered_at: Timestamp;
+  as_of: Timestamp;
+  timezone: string;
+  format: 'json' | 'csv' | 'svg' | 'html';
+  artifact_sha256: Sha256;
+  data_version: string;
+  renderer: string;
+  inputs: {
+    section: Id;
+    query_digest: Sha256;
+    result_digest: Sha256;
+    rows: number;
+    sources: {
+      source_id: Id;
+      records: number;
+      records_digest: Sha256;
+      /**
+       * Items: id@version
+       */
+      profiles: string[];
+    }[];
+  }[];
+  ledger_size: Uint64;
+  ledger_head: Sha256;
+}
+/**
+ * Request for a forecast of a metric.
+ */
+export interface Projection {
+  query: Query;
+  /**
+   * buckets ahead
+   */
+  horizon: number;
+  /**
+   * coverage of the interval, e.g. 0.95
+   */
+  level?: number;
+  /**
+   * buckets in a season; 0 for none
+   */
+  season?: number;
+}
+/**
+ * A question to the canonical plane. Either aggregates (with bucket and group_by) or select.
+ */
+export interface Query {
+  kind: RecordKind;
+  name: RecordName | RecordName[];
+  source?: Id;
+  /**
+   * inclusive; RFC 3339 instant or date
+   */
+  from?: string;
+  /**
+   * exclusive
+   */
+  to?: string;
+  /**
+   * IANA zone of buckets and dates (default UTC)
+   */
+  timezone?: string;
+  /**
+   * column `bucket`: start of the time bucket in the zone
+   */
+  bucket?: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year';
+  group_by?: QueryColumn[];
+  filter?: QueryFilter[];
+  aggregates?: QueryAggregate[];
+  /**
+   * rows instead of aggregates
+   */
+  select?: QueryColumn[];
+  top?: {
+    n: number;
+    /**
+     * alias of the group_by column to rank
+     */
+    group: string;
+    /**
+     * alias of the aggregate to rank by
+     */
+    by: string;
+    /**
+     * fold the rest into `others` (default false: leave out)
+     */
+    others?: boolean;
+  };
+  order_by?: {
+    column: string;
+    direction?: 'asc' | 'desc';
+  }[];
+  limit?: number;
+}
+export interface QueryFilter {
+  /**
+   * value | ts | name | unit | source_id | record_id | dimensions.NAME | measures.NAME
+   */
+  field: string;
+  op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'in' | 'not_in' | 'contains' | 'exists' | 'not_exists';
+  value?: string | number | (string | number)[];
+}
+export interface QueryAggregate {
+  fn: 'count' | 'sum' | 'avg' | 'min' | 'max' | 'p50' | 'p90' | 'p95' | 'p99' | 'count_distinct';
+  /**
+   * value | ts | name | unit | source_id | record_id | dimensions.NAME | measures.NAME
+   */
+  field?: string;
+  as: string;
+}
+/**
+ * Rows of a query, stamped with what they rest on.
+ */
+export interface QueryResult {
+  columns: {
+    name: string;
+    type: 'text' | 'number' | 'integer' | 'time';
+  }[];
+  rows: (string | number | null)[][];
+  as_of: Timestamp;
+  timezone: string;
+  /**
+   * changes whenever a record that the tenant can see changes
+   */
+  data_version: string;
+  truncated: boolean;
+}
+/**
+ * A page of charts and tables over queries.
+ */
+export interface Report {
+  report: Id;
+  title: string;
+  description?: string;
+  timezone?: string;
+  sections: {
+    id: Id;
+    title?: string;
+    /**
+     * Markdown-free prose under the title
+     */
+    text?: string;
+    query: Query;
+    /**
+     * Vega-Lite 6 unit or layered spec without `data`; the section's rows are its data. `url` and other loads are refused.
+     */
+    chart?: {
+      [k: string]: unknown;
+    };
+    /**
+     * show the rows as a table (default: only when there is no chart)
+     */
+    table?: boolean;
+  }[];
+}
+/**
+ * An upstream, and how it is read.
+ */
+export interface Source {
+  source: Id;
+  title?: string;
+  description?: string;
+  /**
+   * which connector reads it
+   */
+  connector: 'http' | 'file';
+  profile: Id;
+  http?: {
+    /**
+     * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+     */
+    url: string;
+    method?: 'GET' | 'POST';
+    /**
+     * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+     */
+    headers?: {
+      [k: string]: string;
+    };
+    params?: {
+      [k: string]: string | number | boolean;
+    };
+    /**
+     * JSON body of a POST
+     */
+    body?: {
+      [k: string]: unknown;
+    };
+    auth?:
+      | {
+          type: 'bearer';
+          /**
+           * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+           */
+          token: string;
+        }
+      | {
+          type: 'basic';
+          /**
+           * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+           */
+          username: string;
+          /**
+           * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+           */
+          password: string;
+        }
+      | {
+          type: 'api_key';
+          in: 'header' | 'query';
+          name: string;
+          /**
+           * may hold references ${env:NAME} or ${file:PATH}, never a secret itself
+           */
+          value: string;
+        };
+    pagination?:
+      | {
+          type: 'none';
+        }
+      | {
+          type: 'page';
+          param: string;
+          start?: number;
+          size_param?: string;
+          size?: number;
+          /**
+           * JSONPath of the page's rows; the last page has fewer than `size`, or none
+           */
+          records: string;
+          max_pages?: number;
+        }
+      | {
+          type: 'offset';
+          param: string;
+          size_param?: string;
+          size: number;
+          /**
+           * JSONPath of the page's rows
+           */
+          records: string;
+          max_pages?: number;
+        }
+      | {
+          type: 'cursor';
+          param: string;
+          /**
+           * JSONPath of the next cursor in the body; absent, null or empty ends
+           */
+          cursor: string;
+          size_param?: string;
+          size?: number;
+          max_pages?: number;
+        }
+      | {
+          type: 'link';
+          max_pages?: number;
+        }
+      | {
+          type: 'next_url';
+          /**
+           * JSONPath of the next page's URL
+           */
+          path: string;
+          max_pages?: number;
+        };
+    /**
+     * send If-None-Match / If-Modified-Since from the last run (default true)
+     */
+    conditional?: boolean;
+    /**
+     * allow loopback and private addresses (default false)
+     */
+    allow_private?: boolean;
+  };
+  file?: {
+    /**
+     * a file or a glob, relative to the workspace
+     */
+    path: string;
+  };
+  /**
+   * overrides what the upstream declares
+   */
+  content_type?: string;
+  limits?: {
+    /**
+     * requests at once to this source's domain (default 4)
+     */
+    concurrency?: number;
+    /**
+     * requests a second for this source (default 10)
+     */
+    rate_per_second?: number;
+    /**
+     * longest wait without a byte (default 30000)
+     */
+    timeout_ms?: number;
+    /**
+     * longest time for one page (default 300000)
+     */
+    deadline_ms?: number;
+    /**
+     * cap on the decoded size of one page (default 256 MiB for http, 64 GiB for file)
+     */
+    max_bytes?: number;
+  };
+  retry?: {
+    /**
+     * tries for one page (default 5)
+     */
+    attempts?: number;
+    /**
+     * first backoff (default 500)
+     */
+    base_ms?: number;
+    /**
+     * longest backoff, and the longest Retry-After waited for in place (default 60000)
+     */
+    max_ms?: number;
+  };
+  breaker?: {
+    /**
+     * consecutive failures that open it (default 5)
+     */
+    failures?: number;
+    /**
+     * how long it stays open (default 30000)
+     */
+    open_ms?: number;
+  };
+  schedule?: {
+    /**
+     * ISO 8601 duration
+     */
+    every?: string;
+    cron?: string;
+    timezone?: string;
+  };
+}
+/**
+ * chartly.yaml: the root of a workspace in git.
+ */
+export interface Workspace {
+  workspace: Id;
+  title?: string;
+  description?: string;
+}
+/**
+ * A run, step or job changed state.
+ */
+export interface JobStatus {
+  ts: Timestamp;
+  tenant_id: Id;
+  source_id: Id;
+  run_id: Uuid;
+  step?: 'fetch' | 'normalize' | 'refresh';
+  job_id?: Uuid;
+  from?: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  to: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  attempt?: number;
+  code?: string;
+}
+/**
+ * One structured log line.
+ */
+export interface LogEntry {
+  ts: Timestamp;
+  level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  service: string;
+  env: string;
+  tenant_id: string | null;
+  request_id: string | null;
+  job_id: string | null;
+  source_id: string | null;
+  msg: string;
+  [k: string]: unknown;
+}

@@ -1,0 +1,78 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { schemas } from './v1/schemas.ts';
+import type * as T from './v1/types.ts';
+
+/** Contracts that values are validated against, and the type each one proves. */
+export interface ContractTypes {
+  'audit/entry': T.AuditEntry;
+  'canonical/entity': T.Entity;
+  'canonical/envelope': T.Envelope;
+  'canonical/event': T.Event;
+  'canonical/metric': T.Metric;
+  'canonical/provenance': T.Provenance;
+  'errors/problem': T.Problem;
+  'jobs/dead-letter': T.DeadLetter;
+  'jobs/job': T.Job;
+  'jobs/run': T.Run;
+  'jobs/step': T.Step;
+  'profiles/profile': T.Profile;
+  'quarantine/quarantine-record': T.QuarantineRecord;
+  'raw/raw-ref': T.RawRef;
+  'reports/manifest': T.Manifest;
+  'reports/projection': T.Projection;
+  'reports/query': T.Query;
+  'reports/query-result': T.QueryResult;
+  'reports/report': T.Report;
+  'sources/source': T.Source;
+  'sources/workspace': T.Workspace;
+  'telemetry/job-status': T.JobStatus;
+  'telemetry/log': T.LogEntry;
+}
+export type ContractName = keyof ContractTypes;
+
+/** One way in which a value breaks its contract. `pointer` is RFC 6901; `message` never holds the value. */
+export interface Violation {
+  pointer: string;
+  message: string;
+  keyword: string;
+}
+
+export interface Validator<T> {
+  /** True when the value satisfies the contract. Does not change the value; allocates nothing on success. */
+  (value: unknown): value is T;
+  /** What was wrong with the last value that this validator refused. Read it before validating again. */
+  violations(): Violation[];
+}
+
+const ajv = new Ajv2020({ allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true, schemas: [] });
+for (const keyword of ['x-status', 'x-action']) ajv.addKeyword(keyword);
+ajv.addFormat('uri-reference', true);
+for (const schema of Object.values(schemas)) ajv.addSchema(schema);
+
+const compiled = new Map<string, Validator<unknown>>();
+
+/** The validator of a contract, compiled on first use and kept. */
+export function validator<N extends ContractName>(name: N): Validator<ContractTypes[N]> {
+  let found = compiled.get(name);
+  if (found === undefined) {
+    found = wrap(ajv.getSchema(schemas[name].$id)!);
+    compiled.set(name, found);
+  }
+  return found as Validator<ContractTypes[N]>;
+}
+
+function wrap(validate: ValidateFunction): Validator<unknown> {
+  const check = ((value: unknown) => validate(value)) as Validator<unknown>;
+  check.violations = () => (validate.errors ?? []).map(toViolation);
+  return check;
+}
+
+function toViolation(error: ErrorObject): Violation {
+  const extra = error.keyword === 'additionalProperties' ? `: ${String(error.params.additionalProperty)}` : '';
+  const allowed = error.keyword === 'enum' ? `: ${(error.params.allowedValues as unknown[]).join(', ')}` : '';
+  return {
+    pointer: error.instancePath,
+    message: `${error.message ?? 'is invalid'}${extra}${allowed}`,
+    keyword: error.keyword,
+  };
+}

@@ -1,0 +1,8 @@
+/** What every room may use and what knows no room: errors, ids, clock, hashing, canonical JSON, small helpers. */
+export { ChartlyError, asChartlyError, errorCodes, type ErrorDetail } from './errors.ts';
+export { newUuid, shortId } from './ids.ts';
+export { sha256Hex, merkleRoot, leafHash } from './hash.ts';
+export { canonicalJson } from './canonical-json.ts';
+export { type Clock, systemClock, isoMs } from './clock.ts';
+export { type Logger, type LogFields, silentLogger } from './logger.ts';
+export { type RequestContext } from './context.ts';

@@ -1,0 +1,77 @@
+/**
+ * Raw to canonical: streams a payload, splits it into rows with byte ranges, runs the compiled profile, validates each
+ * candidate against its canonical contract, quarantines what fails, writes batches. Memory does not grow with the payload.
+ * For every payload: candidates = records + quarantined + deduplicated + skipped; nothing vanishes. Repeating a task changes nothing.
+ */
+import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
+
+/** A profile version as applied. */
+export interface AppliedProfile {
+  profile: Profile;
+  digest: string;
+  /** Counts the applied versions of this profile, from 1; the high part of every record's revision. */
+  ordinal: number;
+}
+
+export interface NormalizeTask {
+  tenantId: string;
+  sourceId: string;
+  runId: string;
+  jobId: string;
+  raw: RawRef;
+  profile: AppliedProfile;
+  signal: AbortSignal;
+  onProgress?: (counts: Counts) => void;
+}
+
+/** What is to be stored about one batch when the job settles. */
+export interface BatchReceipt {
+  batchId: string;
+  chunk: number;
+  revision: bigint;
+  counts: Counts;
+  /** Blob (bucket `batches`) of the record hashes, 32 bytes each, sorted: the leaves of the batch's Merkle tree. */
+  leavesSha256: string;
+  merkleRoot: string;
+  ledgerSeq: bigint;
+}
+
+export interface NormalizeOutcome {
+  counts: Counts;
+  receipts: BatchReceipt[];
+  /** Rows that the store did not have before, replaced, moved, or left as newer ones stand. */
+  written: { inserted: number; replaced: number; moved: number; stale: number };
+}
+
+export interface Normalizer {
+  /** Compiles a profile; throws `profile_invalid` with one detail (pointer into the profile, message) for each thing wrong. */
+  check(profile: Profile): void;
+  /**
+   * Normalizes one payload: batches to the canonical store, failures to quarantine, one ledger entry a batch; open quarantine rows of the
+   * same payload under other versions of the profile become `superseded`. Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
+   */
+  normalize(task: NormalizeTask): Promise<NormalizeOutcome>;
+
+  /** Quarantine rows, newest first; `after` is the cursor of the page before. */
+  quarantined(
+    tenantId: string,
+    options?: QuarantineFilter & { limit?: number; after?: string },
+  ): Promise<{ items: QuarantineRecord[]; next: string | undefined }>;
+  /** Open rows by source and reason code. */
+  quarantineSummary(
+    tenantId: string,
+    options?: QuarantineFilter,
+  ): Promise<{ source_id: string; reason_code: ReasonCode; count: number }[]>;
+  /** One row, with the bytes of its source row (first 64 KiB). Errors: `not_found`. */
+  quarantinedRow(tenantId: string, quarantineId: string): Promise<{ record: QuarantineRecord; bytes: Buffer }>;
+}
+
+export interface QuarantineFilter {
+  sourceId?: string;
+  runId?: string;
+  reasonCode?: ReasonCode;
+  /** Default `open`. */
+  state?: QuarantineRecord['state'];
+}
+
+export { createNormalizer } from './normalizer.ts';

@@ -1,0 +1,87 @@
+/**
+ * The control plane: documents, runs, steps, jobs, dead letters. pg-boss carries jobs; our own tables are the truth. A job's effects, its
+ * completion, the counters of its run and the next jobs commit in one transaction, so a job that dies is repeated and a job that is settled is never repeated.
+ */
+import type { Counts, DeadLetter, Job, Report, Run, Source, Step } from '#contracts';
+import type { RequestContext } from '#kit';
+import type { AppliedProfile } from '#normalizer';
+
+/** A document of a workspace, parsed but not yet validated. `file` is for error messages. */
+export interface WorkspaceDocument {
+  kind: 'source' | 'profile' | 'report';
+  file?: string;
+  spec: unknown;
+}
+
+export interface AppliedDocument {
+  kind: WorkspaceDocument['kind'];
+  id: string;
+  version: string;
+  digest: string;
+  change: 'created' | 'updated' | 'unchanged';
+}
+
+export interface RunDetail extends Run {
+  steps: Step[];
+}
+
+export interface RunEvent {
+  run: Run;
+}
+
+export interface Orchestrator {
+  /** Starts workers (roles decide which handlers) and creates every queue. */
+  start(): Promise<void>;
+  /** Stops taking jobs, lets running ones end within `graceMs`, then aborts them; they will be repeated. */
+  stop(graceMs?: number): Promise<void>;
+
+  /**
+   * Validates all documents together (contracts, profiles compile, charts compile, references exist) and registers new immutable versions in one transaction,
+   * with a ledger entry each. Errors: `workspace_invalid` with one detail for each problem; `version_exists` when an applied profile version has other content.
+   */
+  apply(
+    context: RequestContext,
+    documents: readonly WorkspaceDocument[],
+    options?: { dryRun?: boolean },
+  ): Promise<AppliedDocument[]>;
+  sources(tenantId: string): Promise<{ source: Source; version: string; digest: string; appliedAt: string }[]>;
+  profiles(tenantId: string): Promise<(AppliedProfile & { active: boolean; appliedAt: string })[]>;
+  reports(tenantId: string): Promise<{ report: Report; version: string; digest: string; appliedAt: string }[]>;
+  /** Errors: `not_found`. */
+  report(tenantId: string, reportId: string): Promise<Report>;
+
+  /** Writes a run and its fetch job in one transaction. Errors: `not_found`, `backpressure` (too many runs of this source queued). */
+  ingest(context: RequestContext, sourceId: string, trigger: Run['trigger']): Promise<Run>;
+  run(tenantId: string, runId: string): Promise<RunDetail>;
+  /** Newest first; `after` is the cursor of the page before. */
+  runs(
+    tenantId: string,
+    options?: { sourceId?: string; state?: Run['state']; limit?: number; after?: string },
+  ): Promise<{ items: Run[]; next: string | undefined }>;
+  /** Resolves when the run has ended (any terminal state). */
+  waitForRun(
+    tenantId: string,
+    runId: string,
+    options?: { signal?: AbortSignal; onChange?: (run: Run) => void },
+  ): Promise<Run>;
+  cancel(context: RequestContext, runId: string): Promise<Run>;
+  /** A new run of the same source, on the active profile. */
+  retry(context: RequestContext, runId: string): Promise<Run>;
+
+  deadLetters(
+    tenantId: string,
+    options?: { state?: DeadLetter['state']; limit?: number; after?: string },
+  ): Promise<{ items: DeadLetter[]; next: string | undefined }>;
+  /** Puts the job back on its queue and restores its step and run counters in one transaction. */
+  retryDeadLetter(context: RequestContext, jobId: string): Promise<void>;
+  discardDeadLetter(context: RequestContext, jobId: string, reason: string): Promise<void>;
+
+  /** Totals over all ended runs' receipts by source: what became of every row. */
+  totals(tenantId: string): Promise<Map<string, Counts>>;
+  health(): Promise<{ queues: { queue: string; depth: number }[] }>;
+}
+
+/** What a handler did, for the orchestrator to settle. */
+export type JobKind = Job['kind'];
+
+export { createOrchestrator } from './orchestrator.ts';

@@ -1,0 +1,105 @@
+import type { RecordKind } from '#contracts';
+
+/**
+ * A canonical record as the writer hands it over: flat, one object per record. Constant parts of a batch (tenant,
+ * source, raw digest, profile, revision…) stand once in the RecordBatch, not here.
+ */
+export interface CanonicalRecord {
+  kind: RecordKind;
+  name: string;
+  /** Milliseconds since the epoch; undefined for a timeless entity. */
+  tsMs: number | undefined;
+  /** 32 hexadecimal characters. */
+  recordId: string;
+  /** Metrics only. */
+  value: number | undefined;
+  unit: string;
+  dimensions: Record<string, string>;
+  measures: Record<string, number>;
+  exact: Record<string, string> | undefined;
+  byteStart: number;
+  byteEnd: number;
+  row: number;
+  /** SHA-256, 64 hexadecimal characters; see contracts/v1/canonical/envelope.json. */
+  recordHash: string;
+}
+
+/** Records of one chunk of one payload under one profile version: the unit of writing, dedupe and audit. */
+export interface RecordBatch {
+  tenantId: string;
+  sourceId: string;
+  /** A function of (tenant, source, raw sha256, profile digest, revision, chunk): the deduplication token too. */
+  batchId: string;
+  rawSha256: string;
+  profileId: string;
+  profileVersion: string;
+  profileDigest: string;
+  revision: bigint;
+  capturedAtMs: number;
+  /** No two with the same recordId. */
+  records: CanonicalRecord[];
+}
+
+export interface WriteResult {
+  /** Records that no live row had before. */
+  inserted: number;
+  /** Records that replaced a live row at the same place (kind, name, ts). */
+  replaced: number;
+  /** Records that moved: their old row was retired by this write. */
+  moved: number;
+  /** Records left out because a newer revision of them is live elsewhere or here. */
+  stale: number;
+}
+
+/** A live record as it stands in the store. */
+export interface StoredRecord extends CanonicalRecord {
+  tenantId: string;
+  sourceId: string;
+  batchId: string;
+  rawSha256: string;
+  profileId: string;
+  profileVersion: string;
+  profileDigest: string;
+  revision: bigint;
+  capturedAtMs: number;
+}
+
+/** SQL made by the query compiler: text with ClickHouse placeholders `{p0:String}`, and their values. Users' text only ever stands in values. */
+export interface ReadQuery {
+  text: string;
+  params: Record<string, string | number | readonly string[] | readonly number[]>;
+  /** Time budget in milliseconds (default 30000); beyond it `query_too_heavy`. */
+  timeoutMs?: number;
+}
+
+export interface TabularResult {
+  columns: { name: string; type: string }[];
+  rows: (string | number | null)[][];
+}
+
+/**
+ * The canonical plane. Table `records`: ReplacingMergeTree(revision, is_deleted) ORDER BY (tenant_id, kind, name, ts,
+ * record_id), read with FINAL. Columns: see schema.ts. Every record_id has at most one live row.
+ */
+export interface CanonicalStore {
+  /** Creates or upgrades the tables. */
+  migrate(): Promise<void>;
+  /**
+   * Writes one batch durably (fsync after insert) and returns what it did. Repeating a batch changes nothing, also when the first try died half way.
+   * A record that is live at another (kind, name, ts) with a lower revision has that row retired in the same insert; one with a higher revision makes this one stale.
+   * Errors: `storage_unavailable`, `disk_full` (both retryable).
+   */
+  write(batch: RecordBatch): Promise<WriteResult>;
+  /** The live record, or undefined. */
+  get(tenantId: string, recordId: string): Promise<StoredRecord | undefined>;
+  /** Streams a tenant's live records, in no order that may be relied on but grouped by batch; for verification. */
+  scan(tenantId: string, filter?: { sourceId?: string; batchId?: string }): AsyncIterable<StoredRecord[]>;
+  /** Live records by source. */
+  countBySource(tenantId: string): Promise<Map<string, number>>;
+  /** Changes whenever rows of the tenant change; cheap. */
+  dataVersion(tenantId: string): Promise<string>;
+  /** Runs a compiled query, read-only. Errors: `query_too_heavy`, `storage_unavailable`. */
+  read(query: ReadQuery): Promise<TabularResult>;
+  health(): Promise<void>;
+  close(): Promise<void>;
+}
