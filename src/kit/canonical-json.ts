@@ -5,7 +5,7 @@ import canonicalize from 'canonicalize';
  * Only for values that a contract accepted: the library below takes `undefined` and dates without complaint.
  */
 export function canonicalJson(value: unknown): string {
-  const text = (canonicalize as unknown as (value: unknown) => string | undefined)(value);
+  const text = canonicalize(value);
   if (text === undefined) throw new TypeError('not a JSON value');
   return text;
 }
