@@ -1,32 +1,65 @@
 // Generated from contracts/v1 by `npm run generate`. Do not edit.
 /* oxlint-disable */
 /**
- * Unsigned 64-bit integer as decimal text, because JSON numbers lose precision beyond 2^53.
+ * A name chosen by people: lower case letters, digits, dot, dash, underscore.
  */
-export type Uint64 = string;
+export type Id = string;
 /**
  * SHA-256 digest, lower case hexadecimal.
  */
 export type Sha256 = string;
 /**
+ * Unsigned 64-bit integer as decimal text, because JSON numbers lose precision beyond 2^53.
+ */
+export type Uint64 = string;
+/**
  * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
  */
 export type Timestamp = string;
 export type Uuid = string;
-/**
- * A name chosen by people: lower case letters, digits, dot, dash, underscore.
- */
-export type Id = string;
-/**
- * What is measured, what happened, or what type of thing it is.
- */
-export type RecordName = string;
+export type Semver = string;
 /**
  * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal.
  */
 export type RecordId = string;
-export type Semver = string;
 export type RecordKind = 'metric' | 'event' | 'entity';
+/**
+ * A path (RFC 9535 singular query, or its shorthand: `a.b[0]`, a CSV column), or a rule.
+ */
+export type FieldRule = string | Rule;
+/**
+ * Why a row or candidate was quarantined.
+ */
+export type ReasonCode =
+  | 'parse_error'
+  | 'truncated'
+  | 'invalid_utf8'
+  | 'ragged_row'
+  | 'row_too_large'
+  | 'empty_payload'
+  | 'no_rows'
+  | 'too_deep'
+  | 'missing_field'
+  | 'cast_failed'
+  | 'time_invalid'
+  | 'time_ambiguous'
+  | 'time_out_of_range'
+  | 'value_out_of_range'
+  | 'value_not_mapped'
+  | 'contract_violation';
+/**
+ * What is measured, what happened, or what type of thing it is.
+ */
+export type RecordName = string;
+export type QueryColumn =
+  | string
+  | {
+      /**
+       * value | ts | name | unit | source_id | record_id | dimensions.NAME | measures.NAME
+       */
+      field: string;
+      as: string;
+    };
 /**
  * Every error code, stable.
  */
@@ -67,41 +100,25 @@ export type ErrorCode =
   | 'render_failed'
   | 'cancelled'
   | 'usage';
-/**
- * A path (RFC 9535 singular query, or its shorthand: `a.b[0]`, a CSV column), or a rule.
- */
-export type FieldRule = string | Rule;
-/**
- * Why a row or candidate was quarantined.
- */
-export type ReasonCode =
-  | 'parse_error'
-  | 'truncated'
-  | 'invalid_utf8'
-  | 'ragged_row'
-  | 'row_too_large'
-  | 'empty_payload'
-  | 'no_rows'
-  | 'too_deep'
-  | 'missing_field'
-  | 'cast_failed'
-  | 'time_invalid'
-  | 'time_ambiguous'
-  | 'time_out_of_range'
-  | 'value_out_of_range'
-  | 'value_not_mapped'
-  | 'contract_violation';
-export type QueryColumn =
-  | string
-  | {
-      /**
-       * value | ts | name | unit | source_id | record_id | dimensions.NAME | measures.NAME
-       */
-      field: string;
-      as: string;
-    };
 
 export interface ContractsV1 {
+  AppliedDocumentView?: AppliedDocumentView;
+  ApplyRequest?: ApplyRequest;
+  Checkpoint?: Checkpoint;
+  DiscardRequest?: DiscardRequest;
+  Health?: Health;
+  ApiKeyCreated?: ApiKeyCreated;
+  KeyRequest?: KeyRequest;
+  ApiKey?: ApiKey;
+  LedgerEntryView?: LedgerEntryView;
+  LineageView?: LineageView;
+  ProfileDocument?: ProfileDocument;
+  QuarantineCount?: QuarantineCount;
+  QuarantinedRow?: QuarantinedRow;
+  ReportDocument?: ReportDocument;
+  SourceDocument?: SourceDocument;
+  SourceTotals?: SourceTotals;
+  VerifyReportView?: VerifyReportView;
   AuditEntry?: AuditEntry;
   Entity?: Entity;
   Envelope?: Envelope;
@@ -149,6 +166,107 @@ export interface ContractsV1 {
   LogEntry?: LogEntry;
 }
 /**
+ * What became of one document.
+ */
+export interface AppliedDocumentView {
+  kind: 'source' | 'profile' | 'report';
+  id: Id;
+  version: string;
+  digest: Sha256;
+  change: 'created' | 'updated' | 'unchanged';
+}
+/**
+ * Documents of a workspace, to be validated together and registered together, or not at all.
+ */
+export interface ApplyRequest {
+  documents: {
+    kind: 'source' | 'profile' | 'report';
+    /**
+     * where it was read from, for messages
+     */
+    file?: string;
+    /**
+     * the document itself; validated against the contract of its kind
+     */
+    spec: {
+      [k: string]: unknown;
+    };
+  }[];
+  /**
+   * validate and compare, register nothing
+   */
+  dry_run?: boolean;
+}
+/**
+ * Size and head of a tenant's ledger.
+ */
+export interface Checkpoint {
+  size: Uint64;
+  head: Sha256;
+}
+/**
+ * Why a dead letter is given up.
+ */
+export interface DiscardRequest {
+  reason: string;
+}
+/**
+ * Whether the parts of the house answer.
+ */
+export interface Health {
+  status: 'ok' | 'degraded';
+  version: string;
+  stores: {
+    store: 'relational' | 'canonical' | 'blobs';
+    ok: boolean;
+  }[];
+  queues: {
+    queue: string;
+    depth: number;
+  }[];
+  upstreams: {
+    domain: string;
+    breaker: 'closed' | 'half_open' | 'open';
+    in_flight: number;
+    failures: number;
+  }[];
+}
+/**
+ * A new API key with its secret, which is shown here and nowhere again.
+ */
+export interface ApiKeyCreated {
+  key: ApiKey;
+  secret: string;
+}
+/**
+ * An API key, without its secret.
+ */
+export interface ApiKey {
+  key_id: Id;
+  name: string;
+  role: 'admin' | 'operator' | 'viewer';
+  created_at: Timestamp;
+  revoked_at?: Timestamp;
+}
+/**
+ * A new API key.
+ */
+export interface KeyRequest {
+  /**
+   * what the key is for
+   */
+  name: string;
+  role: 'admin' | 'operator' | 'viewer';
+}
+/**
+ * An entry of the ledger with its place and its leaf hash.
+ */
+export interface LedgerEntryView {
+  seq: Uint64;
+  leaf_hash: Sha256;
+  entry: AuditEntry;
+}
+/**
  * One leaf of a tenant's ledger. `prev` is the leaf hash of the entry before (64 zeros for the first); the leaf hash is SHA-256(0x00 || RFC 8785 form), as in RFC 6962.
  */
 export interface AuditEntry {
@@ -179,273 +297,130 @@ export interface AuditEntry {
   };
 }
 /**
- * A thing that the other records speak of. Without `ts` it is timeless.
+ * From a record back to its bytes, and forward to the ledger entries that speak of it.
  */
-export interface Entity {
-  tenant_id: Id;
-  source_id: Id;
-  kind: 'entity';
-  name: RecordName;
-  record_id: RecordId;
-  ts?: Timestamp;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-  provenance: Provenance;
-  revision: Uint64;
-  record_hash: Sha256;
+export interface LineageView {
+  record: {
+    [k: string]: unknown;
+  };
+  raw: {
+    sha256: Sha256;
+    bucket: string;
+    key: string;
+    byte_start: number;
+    byte_end: number;
+    row: number;
+    content_type: string;
+    captured_at: Timestamp;
+    /**
+     * the very bytes of the row (first 64 KiB)
+     */
+    bytes_base64: string;
+    blob_verified: boolean;
+  };
+  profile: {
+    id: Id;
+    version: Semver;
+    digest: Sha256;
+  };
+  run?: {
+    run_id: Uuid;
+    state: string;
+    requested_at: Timestamp;
+  };
+  batch?: {
+    batch_id: RecordId;
+    merkle_root: Sha256;
+    ledger_seq: Uint64;
+  };
+  entries: LedgerEntryView[];
 }
 /**
- * Text attributes to filter and group by.
+ * A profile version as applied.
  */
-export interface Dimensions {
-  [k: string]: string;
-}
-/**
- * Numeric attributes to aggregate (IEEE 754 doubles, finite).
- */
-export interface Measures {
-  [k: string]: number;
-}
-/**
- * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
- */
-export interface Exact {
-  [k: string]: string;
-}
-/**
- * Where a canonical record came from: the bytes, and the profile version that read them.
- */
-export interface Provenance {
-  raw_sha256: Sha256;
+export interface ProfileDocument {
+  profile: Profile;
+  digest: Sha256;
   /**
-   * first byte of the row in the decoded payload
+   * counts the applied versions of this profile
    */
-  byte_start: number;
+  ordinal: number;
   /**
-   * one past its last byte
+   * new payloads are read with this version
    */
-  byte_end: number;
-  /**
-   * ordinal of the row in the payload, from 0
-   */
-  row: number;
-  profile_id: Id;
-  profile_version: Semver;
-  profile_digest: Sha256;
-  batch_id: RecordId;
-  captured_at: Timestamp;
+  active: boolean;
+  applied_at: Timestamp;
 }
 /**
- * What metric, event and entity have in common. `record_hash` is SHA-256 over the RFC 8785 form of the record without record_hash, revision, provenance.batch_id and provenance.captured_at, so that it is a function of the payload and the profile alone.
+ * How payloads become canonical records. Immutable once applied: a change needs a new version.
  */
-export interface Envelope {
-  tenant_id: Id;
-  source_id: Id;
+export interface Profile {
+  profile: Id;
+  version: Semver;
+  title?: string;
+  description?: string;
+  format: 'json' | 'ndjson' | 'csv';
+  /**
+   * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
+   */
+  select?: string;
+  csv?: {
+    delimiter?: string;
+    quote?: string;
+    header?: boolean;
+    columns?: string[];
+  };
+  /**
+   * IANA zone of times without offset (default UTC)
+   */
+  timezone?: string;
+  /**
+   * texts that mean missing in every field (the empty text always does)
+   */
+  null_values?: string[];
+  records: RecordRule[];
+  /**
+   * which candidate with the same key wins inside one payload (default last)
+   */
+  dedupe?: {
+    keep: 'first' | 'last';
+  };
+  retention?: {
+    raw_days?: number;
+    records_days?: number;
+  };
+}
+export interface RecordRule {
   kind: RecordKind;
-  name: RecordName;
-  record_id: RecordId;
-  ts?: Timestamp;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-  provenance: Provenance;
-  revision: Uint64;
-  record_hash: Sha256;
-  [k: string]: unknown;
-}
-/**
- * Something that happened at one time.
- */
-export interface Event {
-  tenant_id: Id;
-  source_id: Id;
-  kind: 'event';
-  name: RecordName;
-  record_id: RecordId;
-  ts: Timestamp;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-  provenance: Provenance;
-  revision: Uint64;
-  record_hash: Sha256;
-}
-/**
- * One number at one time.
- */
-export interface Metric {
-  tenant_id: Id;
-  source_id: Id;
-  kind: 'metric';
-  name: RecordName;
-  record_id: RecordId;
-  ts: Timestamp;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-  provenance: Provenance;
-  revision: Uint64;
-  record_hash: Sha256;
-  value: number;
+  name: FieldRule;
   /**
-   * UCUM or plain unit; empty when none
+   * fields whose values identify the record
    */
-  unit: string;
-}
-/**
- * What became of the rows of a payload, a run or a source.
- */
-export interface Counts {
+  key: FieldRule[];
   /**
-   * rows read from payloads
+   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
    */
-  rows: number;
+  unpivot?: {
+    columns?: string[];
+    exclude?: string[];
+    /**
+     * an empty cell (default skip)
+     */
+    on_missing?: 'skip' | 'quarantine';
+  };
+  ts?: FieldRule;
+  value?: FieldRule;
+  unit?: string;
+  dimensions?: {
+    [k: string]: FieldRule;
+  };
+  measures?: {
+    [k: string]: FieldRule;
+  };
   /**
-   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   * a required field is missing (default quarantine)
    */
-  candidates: number;
-  /**
-   * records written to the canonical plane
-   */
-  records: number;
-  /**
-   * candidates (or unreadable rows) sent to quarantine
-   */
-  quarantined: number;
-  /**
-   * candidates dropped by the profile's dedupe rule
-   */
-  deduplicated: number;
-  /**
-   * candidates left out because the profile says so (`when`, `on_missing: skip`)
-   */
-  skipped: number;
-  /**
-   * decoded payload bytes read
-   */
-  bytes: number;
-}
-/**
- * RFC 9457 problem document.
- */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  code: ErrorCode;
-  detail?: string;
-  /**
-   * what to do next, in plain words
-   */
-  action: string;
-  instance?: string;
-  request_id?: string;
-  errors?: {
-    pointer?: string;
-    message: string;
-    file?: string;
-    line?: number;
-    column?: number;
-  }[];
-}
-/**
- * A job that its retry policy gave up on, with its error history.
- */
-export interface DeadLetter {
-  job_id: Uuid;
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  kind: 'fetch' | 'normalize' | 'refresh';
-  state: 'open' | 'retried' | 'discarded';
-  errors: FailureInfo[];
-  died_at: Timestamp;
-  job: Job;
-}
-export interface FailureInfo {
-  code: string;
-  message: string;
-  action?: string;
-  at?: Timestamp;
-  attempt?: number;
-}
-/**
- * One unit of work on the queue. Delivered at least once; settled once.
- */
-export interface Job {
-  job_id: Uuid;
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  request_id?: string;
-  kind: 'fetch' | 'normalize' | 'refresh';
-  raw?: RawRef;
-  profile_id?: Id;
-  profile_version?: Semver;
-}
-/**
- * Reference to one captured payload. The blob is immutable and content-addressed: key is a function of sha256.
- */
-export interface RawRef {
-  tenant_id: Id;
-  source_id: Id;
-  run_id: Uuid;
-  bucket: Id;
-  key: string;
-  sha256: Sha256;
-  content_type: string;
-  /**
-   * decoded bytes
-   */
-  size: number;
-  captured_at: Timestamp;
-  /**
-   * names the request that gave it (page, window), stable over runs
-   */
-  request_key: string;
-  /**
-   * ordinal in its run
-   */
-  page: number;
-}
-/**
- * One execution of a source's workflow.
- */
-export interface Run {
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  requested_at: Timestamp;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
-  counts: Counts;
-  /**
-   * payloads captured
-   */
-  pages: number;
-  /**
-   * payloads the upstream said had not changed
-   */
-  unchanged: number;
-  dead_letters: number;
-  request_id?: string;
-  error?: FailureInfo;
-}
-/**
- * One stage of a run; it ends when its last job settles.
- */
-export interface Step {
-  run_id: Uuid;
-  step: 'fetch' | 'normalize' | 'refresh';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  jobs_total: number;
-  jobs_done: number;
-  jobs_failed: number;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
+  on_missing?: 'skip' | 'quarantine';
 }
 export interface Rule {
   /**
@@ -486,77 +461,32 @@ export interface Rule {
   min?: number;
   max?: number;
   unit?: string;
-}
-export interface RecordRule {
-  kind: RecordKind;
-  name: FieldRule;
   /**
-   * fields whose values identify the record
+   * a datetime before this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
-  key: FieldRule[];
+  earliest?: string;
   /**
-   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
+   * a datetime at or after this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
-  unpivot?: {
-    columns?: string[];
-    exclude?: string[];
-    /**
-     * an empty cell (default skip)
-     */
-    on_missing?: 'skip' | 'quarantine';
-  };
-  ts?: FieldRule;
-  value?: FieldRule;
-  unit?: string;
-  dimensions?: {
-    [k: string]: FieldRule;
-  };
-  measures?: {
-    [k: string]: FieldRule;
-  };
-  /**
-   * a required field is missing (default quarantine)
-   */
-  on_missing?: 'skip' | 'quarantine';
+  latest?: string;
 }
 /**
- * How payloads become canonical records. Immutable once applied: a change needs a new version.
+ * Quarantined rows of one source for one reason.
  */
-export interface Profile {
-  profile: Id;
-  version: Semver;
-  title?: string;
-  description?: string;
-  format: 'json' | 'ndjson' | 'csv';
+export interface QuarantineCount {
+  source_id: Id;
+  reason_code: ReasonCode;
+  count: number;
+}
+/**
+ * A quarantine record, with the bytes of its row.
+ */
+export interface QuarantinedRow {
+  record: QuarantineRecord;
   /**
-   * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
+   * the first 64 KiB of the row, as captured
    */
-  select?: string;
-  csv?: {
-    delimiter?: string;
-    quote?: string;
-    header?: boolean;
-    columns?: string[];
-  };
-  /**
-   * IANA zone of times without offset (default UTC)
-   */
-  timezone?: string;
-  /**
-   * texts that mean missing in every field (the empty text always does)
-   */
-  null_values?: string[];
-  records: RecordRule[];
-  /**
-   * which candidate with the same key wins inside one payload (default last)
-   */
-  dedupe?: {
-    keep: 'first' | 'last';
-  };
-  retention?: {
-    raw_days?: number;
-    records_days?: number;
-  };
+  bytes_base64: string;
 }
 /**
  * One failing candidate and rule. `quarantine_id` is a function of the row and the rule, so a repeat changes nothing.
@@ -599,54 +529,41 @@ export interface QuarantineRecord {
   created_at: Timestamp;
 }
 /**
- * What a rendered report rests on, digest by digest.
+ * A report as applied.
  */
-export interface Manifest {
-  report: Id;
-  report_digest: Sha256;
-  tenant_id: Id;
-  rendered_at: Timestamp;
-  as_of: Timestamp;
-  timezone: string;
-  format: 'json' | 'csv' | 'svg' | 'html';
-  artifact_sha256: Sha256;
-  data_version: string;
-  renderer: string;
-  inputs: {
-    section: Id;
-    query_digest: Sha256;
-    result_digest: Sha256;
-    rows: number;
-    sources: {
-      source_id: Id;
-      records: number;
-      records_digest: Sha256;
-      /**
-       * Items: id@version
-       */
-      profiles: string[];
-    }[];
-  }[];
-  ledger_size: Uint64;
-  ledger_head: Sha256;
+export interface ReportDocument {
+  report: Report;
+  version: string;
+  digest: Sha256;
+  applied_at: Timestamp;
 }
 /**
- * Request for a forecast of a metric.
+ * A page of charts and tables over queries.
  */
-export interface Projection {
-  query: Query;
-  /**
-   * buckets ahead
-   */
-  horizon: number;
-  /**
-   * coverage of the interval, e.g. 0.95
-   */
-  level?: number;
-  /**
-   * buckets in a season; 0 for none
-   */
-  season?: number;
+export interface Report {
+  report: Id;
+  title: string;
+  description?: string;
+  timezone?: string;
+  sections: {
+    id: Id;
+    title?: string;
+    /**
+     * Markdown-free prose under the title
+     */
+    text?: string;
+    query: Query;
+    /**
+     * Vega-Lite 6 unit or layered spec without `data`; the section's rows are its data. `url` and other loads are refused.
+     */
+    chart?: {
+      [k: string]: unknown;
+    };
+    /**
+     * show the rows as a table (default: only when there is no chart)
+     */
+    table?: boolean;
+  }[];
 }
 /**
  * A question to the canonical plane. Either aggregates (with bucket and group_by) or select.
@@ -716,49 +633,13 @@ export interface QueryAggregate {
   as: string;
 }
 /**
- * Rows of a query, stamped with what they rest on.
+ * A source as applied.
  */
-export interface QueryResult {
-  columns: {
-    name: string;
-    type: 'text' | 'number' | 'integer' | 'time';
-  }[];
-  rows: (string | number | null)[][];
-  as_of: Timestamp;
-  timezone: string;
-  /**
-   * changes whenever a record that the tenant can see changes
-   */
-  data_version: string;
-  truncated: boolean;
-}
-/**
- * A page of charts and tables over queries.
- */
-export interface Report {
-  report: Id;
-  title: string;
-  description?: string;
-  timezone?: string;
-  sections: {
-    id: Id;
-    title?: string;
-    /**
-     * Markdown-free prose under the title
-     */
-    text?: string;
-    query: Query;
-    /**
-     * Vega-Lite 6 unit or layered spec without `data`; the section's rows are its data. `url` and other loads are refused.
-     */
-    chart?: {
-      [k: string]: unknown;
-    };
-    /**
-     * show the rows as a table (default: only when there is no chart)
-     */
-    table?: boolean;
-  }[];
+export interface SourceDocument {
+  source: Source;
+  version: string;
+  digest: Sha256;
+  applied_at: Timestamp;
 }
 /**
  * An upstream, and how it is read.
@@ -944,6 +825,374 @@ export interface Source {
     cron?: string;
     timezone?: string;
   };
+}
+/**
+ * What became of every row of a source, and how many of its records are live.
+ */
+export interface SourceTotals {
+  source_id: Id;
+  counts: Counts;
+  /**
+   * live records in the canonical plane
+   */
+  stored: number;
+}
+/**
+ * What became of the rows of a payload, a run or a source.
+ */
+export interface Counts {
+  /**
+   * rows read from payloads
+   */
+  rows: number;
+  /**
+   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   */
+  candidates: number;
+  /**
+   * records written to the canonical plane
+   */
+  records: number;
+  /**
+   * candidates (or unreadable rows) sent to quarantine
+   */
+  quarantined: number;
+  /**
+   * candidates dropped by the profile's dedupe rule
+   */
+  deduplicated: number;
+  /**
+   * candidates left out because the profile says so (`when`, `on_missing: skip`)
+   */
+  skipped: number;
+  /**
+   * decoded payload bytes read
+   */
+  bytes: number;
+}
+/**
+ * What a verification of ledger, blobs and records found.
+ */
+export interface VerifyReportView {
+  ok: boolean;
+  entries: number;
+  blobs: number;
+  batches: number;
+  records: number;
+  size: Uint64;
+  head: Sha256;
+  findings: {
+    plane: 'ledger' | 'raw' | 'canonical';
+    subject: string;
+    problem: string;
+  }[];
+}
+/**
+ * A thing that the other records speak of. Without `ts` it is timeless.
+ */
+export interface Entity {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'entity';
+  name: RecordName;
+  record_id: RecordId;
+  ts?: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+}
+/**
+ * Text attributes to filter and group by.
+ */
+export interface Dimensions {
+  [k: string]: string;
+}
+/**
+ * Numeric attributes to aggregate (IEEE 754 doubles, finite).
+ */
+export interface Measures {
+  [k: string]: number;
+}
+/**
+ * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
+ */
+export interface Exact {
+  [k: string]: string;
+}
+/**
+ * Where a canonical record came from: the bytes, and the profile version that read them.
+ */
+export interface Provenance {
+  raw_sha256: Sha256;
+  /**
+   * first byte of the row in the decoded payload
+   */
+  byte_start: number;
+  /**
+   * one past its last byte
+   */
+  byte_end: number;
+  /**
+   * ordinal of the row in the payload, from 0
+   */
+  row: number;
+  profile_id: Id;
+  profile_version: Semver;
+  profile_digest: Sha256;
+  batch_id: RecordId;
+  captured_at: Timestamp;
+}
+/**
+ * What metric, event and entity have in common. `record_hash` is SHA-256 over the RFC 8785 form of the record without record_hash, revision, provenance.batch_id and provenance.captured_at, so that it is a function of the payload and the profile alone.
+ */
+export interface Envelope {
+  tenant_id: Id;
+  source_id: Id;
+  kind: RecordKind;
+  name: RecordName;
+  record_id: RecordId;
+  ts?: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+  [k: string]: unknown;
+}
+/**
+ * Something that happened at one time.
+ */
+export interface Event {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'event';
+  name: RecordName;
+  record_id: RecordId;
+  ts: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+}
+/**
+ * One number at one time.
+ */
+export interface Metric {
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'metric';
+  name: RecordName;
+  record_id: RecordId;
+  ts: Timestamp;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+  provenance: Provenance;
+  revision: Uint64;
+  record_hash: Sha256;
+  value: number;
+  /**
+   * UCUM or plain unit; empty when none
+   */
+  unit: string;
+}
+/**
+ * RFC 9457 problem document.
+ */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ErrorCode;
+  detail?: string;
+  /**
+   * what to do next, in plain words
+   */
+  action: string;
+  instance?: string;
+  request_id?: string;
+  errors?: {
+    pointer?: string;
+    message: string;
+    file?: string;
+    line?: number;
+    column?: number;
+  }[];
+}
+/**
+ * A job that its retry policy gave up on, with its error history.
+ */
+export interface DeadLetter {
+  job_id: Uuid;
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  kind: 'fetch' | 'normalize' | 'refresh';
+  state: 'open' | 'retried' | 'discarded';
+  errors: FailureInfo[];
+  died_at: Timestamp;
+  job: Job;
+}
+export interface FailureInfo {
+  code: string;
+  message: string;
+  action?: string;
+  at?: Timestamp;
+  attempt?: number;
+}
+/**
+ * One unit of work on the queue. Delivered at least once; settled once.
+ */
+export interface Job {
+  job_id: Uuid;
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  request_id?: string;
+  kind: 'fetch' | 'normalize' | 'refresh';
+  raw?: RawRef;
+  profile_id?: Id;
+  profile_version?: Semver;
+}
+/**
+ * Reference to one captured payload. The blob is immutable and content-addressed: key is a function of sha256.
+ */
+export interface RawRef {
+  tenant_id: Id;
+  source_id: Id;
+  run_id: Uuid;
+  bucket: Id;
+  key: string;
+  sha256: Sha256;
+  content_type: string;
+  /**
+   * decoded bytes
+   */
+  size: number;
+  captured_at: Timestamp;
+  /**
+   * names the request that gave it (page, window), stable over runs
+   */
+  request_key: string;
+  /**
+   * ordinal in its run
+   */
+  page: number;
+}
+/**
+ * One execution of a source's workflow.
+ */
+export interface Run {
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  requested_at: Timestamp;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+  counts: Counts;
+  /**
+   * payloads captured
+   */
+  pages: number;
+  /**
+   * payloads the upstream said had not changed
+   */
+  unchanged: number;
+  dead_letters: number;
+  request_id?: string;
+  error?: FailureInfo;
+  /**
+   * its stages; only when one run is asked for
+   */
+  steps?: Step[];
+}
+/**
+ * One stage of a run; it ends when its last job settles.
+ */
+export interface Step {
+  run_id: Uuid;
+  step: 'fetch' | 'normalize' | 'refresh';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  jobs_total: number;
+  jobs_done: number;
+  jobs_failed: number;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+}
+/**
+ * What a rendered report rests on, digest by digest.
+ */
+export interface Manifest {
+  report: Id;
+  report_digest: Sha256;
+  tenant_id: Id;
+  rendered_at: Timestamp;
+  as_of: Timestamp;
+  timezone: string;
+  format: 'json' | 'csv' | 'svg' | 'html';
+  artifact_sha256: Sha256;
+  data_version: string;
+  renderer: string;
+  inputs: {
+    section: Id;
+    query_digest: Sha256;
+    result_digest: Sha256;
+    rows: number;
+    sources: {
+      source_id: Id;
+      records: number;
+      records_digest: Sha256;
+      /**
+       * Items: id@version
+       */
+      profiles: string[];
+    }[];
+  }[];
+  ledger_size: Uint64;
+  ledger_head: Sha256;
+}
+/**
+ * Request for a forecast of a metric.
+ */
+export interface Projection {
+  query: Query;
+  /**
+   * buckets ahead
+   */
+  horizon: number;
+  /**
+   * coverage of the interval, e.g. 0.95
+   */
+  level?: number;
+  /**
+   * buckets in a season; 0 for none
+   */
+  season?: number;
+}
+/**
+ * Rows of a query, stamped with what they rest on.
+ */
+export interface QueryResult {
+  columns: {
+    name: string;
+    type: 'text' | 'number' | 'integer' | 'time';
+  }[];
+  rows: (string | number | null)[][];
+  as_of: Timestamp;
+  timezone: string;
+  /**
+   * changes whenever a record that the tenant can see changes
+   */
+  data_version: string;
+  truncated: boolean;
 }
 /**
  * chartly.yaml: the root of a workspace in git.

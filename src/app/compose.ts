@@ -1,0 +1,184 @@
+// The one place that picks implementations and wires rooms.
+import { join } from 'node:path';
+import { createAnalytics, type Analytics } from '#analytics';
+import { createAudit, type Audit } from '#audit';
+import { createAuth, type Auth } from '#auth';
+import { createConnectorHub, type ConnectorHub } from '#connector-hub';
+import { createGateway, type Gateway } from '#gateway';
+import { systemClock, type Logger } from '#kit';
+import { createNormalizer, type Normalizer } from '#normalizer';
+import { createObserver, type Observer } from '#observer';
+import { createOrchestrator, type Orchestrator } from '#orchestrator';
+import {
+  createClickHouseStore,
+  createFileBlobStore,
+  createPgliteRelational,
+  lockDataDirectory,
+  startEmbeddedClickHouse,
+  type BlobStore,
+  type CanonicalStore,
+  type Relational,
+} from '#storage';
+import type { Config } from './config.ts';
+import { version } from './version.ts';
+
+/** All services of one process, wired. */
+export interface System {
+  config: Config;
+  logger: Logger;
+  observer: Observer;
+  relational: Relational;
+  blobs: BlobStore;
+  canonical: CanonicalStore;
+  audit: Audit;
+  auth: Auth;
+  hub: ConnectorHub;
+  normalizer: Normalizer;
+  analytics: Analytics;
+  orchestrator: Orchestrator;
+  gateway: Gateway;
+  /** Announces where this process serves, for commands that share its data directory. */
+  publish(url: string): void;
+  /** Ends everything in the reverse order of its start; running jobs get `graceMs`, then are repeated later. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Opens the engines and wires every service; nothing listens and no job runs yet. On failure, what was opened is closed again.
+ * Errors: `data_dir_locked`, `disk_full`, `storage_unavailable`, `config_invalid`.
+ */
+export async function compose(config: Config): Promise<System> {
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const clock = systemClock;
+    const observer = createObserver({ env: config.env, level: config.logLevel });
+    const { logger, metrics } = observer;
+
+    const lock = await lockDataDirectory(config.dataDir);
+    closers.push(() => lock.release());
+    const blobs = createFileBlobStore({ dir: join(config.dataDir, 'blobs') });
+    const [relational, canonical] = await openEngines(config, logger, closers);
+    await Promise.all([relational.migrate(), canonical.migrate()]);
+
+    const audit = createAudit({ relational, blobs, canonical, clock, logger: logger.child('audit') });
+    const auth = createAuth({ relational, audit, clock });
+    const hub = createConnectorHub({
+      blobs,
+      logger: logger.child('connector-hub'),
+      metrics,
+      clock,
+      workspaceDir: config.workspaceDir,
+      env: process.env,
+    });
+    const normalizer = createNormalizer({
+      relational,
+      blobs,
+      canonical,
+      audit,
+      logger: logger.child('normalizer'),
+      metrics,
+      clock,
+    });
+    const analytics = createAnalytics({
+      relational,
+      blobs,
+      canonical,
+      audit,
+      logger: logger.child('analytics'),
+      clock,
+    });
+    const orchestrator = createOrchestrator({
+      relational,
+      hub,
+      normalizer,
+      analytics,
+      audit,
+      logger: logger.child('orchestrator'),
+      metrics,
+      clock,
+    });
+    const gateway = createGateway({
+      auth,
+      orchestrator,
+      normalizer,
+      analytics,
+      audit,
+      hub,
+      observer,
+      blobs,
+      canonical,
+      relational,
+      logger: logger.child('gateway'),
+      clock,
+      version,
+    });
+    return {
+      config,
+      logger,
+      observer,
+      relational,
+      blobs,
+      canonical,
+      audit,
+      auth,
+      hub,
+      normalizer,
+      analytics,
+      orchestrator,
+      gateway,
+      publish: (url) => lock.publish({ pid: process.pid, url }),
+      stop: async (graceMs) => {
+        await gateway.close();
+        await orchestrator.stop(graceMs);
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** Both engines take seconds to open the first time, so they open side by side. */
+async function openEngines(
+  config: Config,
+  logger: Logger,
+  closers: (() => Promise<void>)[],
+): Promise<[Relational, CanonicalStore]> {
+  const relational = createPgliteRelational({ dir: join(config.dataDir, 'pg') }).then((opened) => {
+    closers.push(() => opened.close());
+    return opened;
+  });
+  const canonical = openCanonical(config, logger, closers);
+  const [first, second] = await Promise.allSettled([relational, canonical]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
+}
+
+async function openCanonical(
+  config: Config,
+  logger: Logger,
+  closers: (() => Promise<void>)[],
+): Promise<CanonicalStore> {
+  let endpoint: { url: string; username: string; password: string };
+  if (config.clickhouseUrl === undefined) {
+    const dir = join(config.dataDir, 'clickhouse');
+    const engine = await startEmbeddedClickHouse({ dir, logger: logger.child('storage') });
+    closers.push(() => engine.close());
+    endpoint = engine;
+  } else {
+    const url = new URL(config.clickhouseUrl);
+    endpoint = {
+      url: url.origin,
+      username: decodeURIComponent(url.username) || 'default',
+      password: decodeURIComponent(url.password),
+    };
+  }
+  const store = createClickHouseStore(endpoint);
+  closers.push(() => store.close());
+  return store;
+}

@@ -1,0 +1,62 @@
+import { isAbsolute, join, resolve } from 'node:path';
+import { ChartlyError } from '#kit';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Everything that a deployment may choose. Secrets are not here: they are read where they are used. */
+export interface Config {
+  /** Where the embedded engines keep their data. */
+  dataDir: string;
+  /** What relative paths of file sources start from. */
+  workspaceDir: string;
+  host: string;
+  port: number;
+  env: string;
+  logLevel: LogLevel;
+  /** Served engines; each one alone may be set. */
+  clickhouseUrl: string | undefined;
+}
+
+type Env = Record<string, string | undefined>;
+
+const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
+const notYetServed = ['CHARTLY_POSTGRES_URL', 'CHARTLY_S3_URL', 'CHARTLY_REDIS_URL'];
+
+/**
+ * Reads CHARTLY_* variables; `overrides` (command line flags) win over them. The table of variables is in README.md.
+ * Errors: `config_invalid`, naming the variable.
+ */
+export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
+  for (const name of notYetServed) {
+    if (env[name]) throw invalid(name, 'is not supported by this version: only ClickHouse can be served so far');
+  }
+  const cwd = process.cwd();
+  const path = (value: string): string => (isAbsolute(value) ? value : resolve(cwd, value));
+  const logLevel = env.CHARTLY_LOG_LEVEL || 'warn';
+  if (!logLevels.includes(logLevel)) throw invalid('CHARTLY_LOG_LEVEL', `must be one of ${logLevels.join(', ')}`);
+  const config: Config = {
+    dataDir: env.CHARTLY_DATA || join(cwd, '.chartly'),
+    workspaceDir: env.CHARTLY_WORKSPACE || cwd,
+    host: env.CHARTLY_HOST || '127.0.0.1',
+    port: port('CHARTLY_PORT', env.CHARTLY_PORT || '4747'),
+    env: env.CHARTLY_ENV || 'local',
+    logLevel: logLevel as LogLevel,
+    clickhouseUrl: env.CHARTLY_CLICKHOUSE_URL || undefined,
+    ...definedOnly(overrides),
+  };
+  return { ...config, dataDir: path(config.dataDir), workspaceDir: path(config.workspaceDir) };
+}
+
+function port(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65535) throw invalid(name, 'must be a port number');
+  return value;
+}
+
+function invalid(name: string, what: string): ChartlyError {
+  return new ChartlyError('config_invalid', `${name} ${what}.`);
+}
+
+function definedOnly<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,11 @@
+/**
+ * Puts the rooms together: reads configuration, composes services, serves them, runs the demo, opens a system for a command.
+ */
+export { readConfig, type Config, type LogLevel } from './config.ts';
+export { compose, type System } from './compose.ts';
+export { serve, type Serving } from './serve.ts';
+export { openSystem, type OpenedSystem, type OpenOptions } from './open-system.ts';
+export { runDemo, type DemoEvent, type DemoOptions, type DemoResult } from './demo.ts';
+export { startDemoUpstream } from './demo-upstream.ts';
+export { readWorkspace } from './workspace.ts';
+export { version } from './version.ts';

@@ -1,0 +1,48 @@
+import { ChartlyError } from '#kit';
+import { readDataDirectoryOwner } from '#storage';
+import { readConfig, type LogLevel } from './config.ts';
+import { readLocalKey } from './local-key.ts';
+import { serve } from './serve.ts';
+
+export interface OpenOptions {
+  /** A server to use; without it, the one that holds the data directory, else one started for this command. */
+  url?: string;
+  apiKey?: string;
+  dataDir?: string;
+  logLevel?: LogLevel;
+}
+
+export interface OpenedSystem {
+  url: string;
+  apiKey: string;
+  /** True when this process runs the services itself, until `close`. */
+  embedded: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Finds or starts the system that a command talks to over HTTP. Errors: `unauthorized` when a server is named and no key;
+ * else as `serve`.
+ */
+export async function openSystem(options: OpenOptions = {}): Promise<OpenedSystem> {
+  const nothing = async (): Promise<void> => {};
+  const url = options.url ?? process.env.CHARTLY_URL;
+  const apiKey = options.apiKey ?? process.env.CHARTLY_API_KEY;
+  if (url) {
+    if (!apiKey) {
+      throw new ChartlyError('unauthorized', 'A server is named, but no key for it.', {
+        action: 'Give --key or set CHARTLY_API_KEY.',
+      });
+    }
+    return { url: url.replace(/\/+$/, ''), apiKey, embedded: false, close: nothing };
+  }
+  const config = readConfig(process.env, { dataDir: options.dataDir, logLevel: options.logLevel, port: 0 });
+  const owner = await readDataDirectoryOwner(config.dataDir);
+  if (owner?.url) {
+    const key = apiKey ?? (await readLocalKey(config.dataDir));
+    if (!key) throw new ChartlyError('unauthorized', `No key for the server at ${owner.url}.`);
+    return { url: owner.url, apiKey: key, embedded: false, close: nothing };
+  }
+  const serving = await serve({ ...config, host: '127.0.0.1' });
+  return { url: serving.url, apiKey: apiKey ?? serving.apiKey, embedded: true, close: () => serving.stop() };
+}
