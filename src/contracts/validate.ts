@@ -4,6 +4,23 @@ import type * as T from './v1/types.ts';
 
 /** Contracts that values are validated against, and the type each one proves. */
 export interface ContractTypes {
+  'api/applied-document': T.AppliedDocumentView;
+  'api/apply-request': T.ApplyRequest;
+  'api/checkpoint': T.Checkpoint;
+  'api/discard-request': T.DiscardRequest;
+  'api/health': T.Health;
+  'api/key': T.ApiKey;
+  'api/key-created': T.ApiKeyCreated;
+  'api/key-request': T.KeyRequest;
+  'api/ledger-entry': T.LedgerEntryView;
+  'api/lineage': T.LineageView;
+  'api/profile-document': T.ProfileDocument;
+  'api/quarantine-count': T.QuarantineCount;
+  'api/quarantined-row': T.QuarantinedRow;
+  'api/report-document': T.ReportDocument;
+  'api/source-document': T.SourceDocument;
+  'api/source-totals': T.SourceTotals;
+  'api/verify-report': T.VerifyReportView;
   'audit/entry': T.AuditEntry;
   'canonical/entity': T.Entity;
   'canonical/envelope': T.Envelope;
