@@ -17,8 +17,11 @@ export interface Relational extends Sql {
    * rethrows. Transactions do not nest; `work` must use only the `tx` that it is given.
    */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
-  /** Runs several statements without parameters (migrations, DDL). */
-  script(text: string): Promise<void>;
+  /**
+   * Runs several statements without parameters (migrations, DDL, the queue's `BEGIN; …; COMMIT` blocks) on one connection, and returns the rows of all of
+   * them, in order. When one fails inside such a block, the block is rolled back before this throws.
+   */
+  script(text: string): Promise<Row[]>;
   /** Which engine, for pg-boss's adapter alone. */
   readonly engine: 'pglite' | 'postgres';
   /** Applies migrations not yet applied, in order, each in a transaction, under a lock. */
