@@ -1,9 +1,8 @@
 // What each source of the demo must give, computed from the data files by plain code that shares nothing with the pipeline.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
-const dataDir = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data');
+const dataDir = join(import.meta.dirname, '../../node_modules/vega-datasets/data');
 const read = (name: string): string => readFileSync(join(dataDir, name), 'utf8');
 
 export interface Expected {
