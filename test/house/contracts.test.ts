@@ -33,7 +33,7 @@ interface Example {
 }
 
 const definitionsOf = (name: string): string[] =>
-  Object.keys(((readJson(join(contractsDir, `${name}.json`)) as JsonObject).$defs ?? {}) as JsonObject);
+  Object.keys((readJson(join(contractsDir, `${name}.json`)) as JsonObject).$defs ?? {});
 
 function contractOf(file: string): string {
   const folder = posix.dirname(posix.dirname(posix.dirname(file)));
@@ -62,7 +62,7 @@ function refusals(example: Example): string[] {
   const id = idOf(example.contract) + (example.definition === undefined ? '' : `#/$defs/${example.definition}`);
   const check = ajv.getSchema(id);
   if (check === undefined) throw new Error(`${example.file}: no schema ${id}`);
-  check(readJson(join(contractsDir, example.file)));
+  void check(readJson(join(contractsDir, example.file)));
   return (check.errors ?? []).map((error) => `${error.instancePath} ${error.keyword}`);
 }
 
@@ -113,7 +113,7 @@ describe('every contract', () => {
 
   test.each(definitionsOf('common'))('common: %s has a valid and an invalid example', (definition) => {
     const own = examples.filter((example) => example.definition === definition);
-    expect(own.map((example) => example.valid).toSorted()).toEqual([false, true]);
+    expect(own.map((example) => String(example.valid)).toSorted()).toEqual(['false', 'true']);
   });
 
   test('the index that the code imports holds them all', () => {
@@ -121,7 +121,9 @@ describe('every contract', () => {
   });
 
   test('generated files are fresh', () => {
-    execFileSync(process.execPath, ['scripts/generate-contracts.ts', '--check'], { cwd: root, stdio: 'pipe' });
+    const check = (): unknown =>
+      execFileSync(process.execPath, ['scripts/generate-contracts.ts', '--check'], { cwd: root, stdio: 'pipe' });
+    expect(check).not.toThrow();
   });
 });
 

@@ -73,7 +73,9 @@ plant('src', `export { run } from '#cli';`, false);
 plant('src', `export * from '#app';`, true);
 plant('src', `export * from './kit/hash.ts';`, true);
 plant('test/house', `export * from '#audit';`, false);
+plant('test/house', `export * from '../conformance/x.ts';`, false);
 plant('test/house', `export * from '#audit/verify.ts';`, true);
+plant('bench', `export * from '../src/audit/verify.ts';`, true);
 plant('test/house', `export * from '../../src/audit/verify.ts';`, true);
 
 const roomRules = new Set([
