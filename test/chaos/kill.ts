@@ -94,5 +94,14 @@ while (done < kills) {
     await rm(dataDir, { recursive: true, force: true });
   }
 }
-console.log(JSON.stringify({ chaos: 'kill', kills, directories: slowest.length, failed, whole_pass_ms: Math.round(wholePass), slowest_recovery_ms: Math.round(Math.max(...slowest)) }));
+console.log(
+  JSON.stringify({
+    chaos: 'kill',
+    kills,
+    directories: slowest.length,
+    failed,
+    whole_pass_ms: Math.round(wholePass),
+    slowest_recovery_ms: Math.round(Math.max(...slowest)),
+  }),
+);
 process.exitCode = failed === 0 ? 0 : 1;
