@@ -1,0 +1,39 @@
+import { ChartlyError } from '#kit';
+import type { PostgresFailure } from './worker-protocol.ts';
+
+/** What PostgreSQL said, field for field: `code` is its SQLSTATE (`23505` for a unique violation). It may hold values: never show it to a user. */
+export class PostgresError extends Error {
+  declare readonly code: string | undefined;
+  declare readonly detail: string | undefined;
+  declare readonly constraint: string | undefined;
+  declare readonly table: string | undefined;
+  declare readonly column: string | undefined;
+
+  constructor(failure: PostgresFailure) {
+    super(failure.message);
+    this.name = 'PostgresError';
+    Object.assign(this, failure);
+  }
+}
+
+/** The house's error for a failed statement, without any value of it; the PostgreSQL error is its `cause`. */
+export function fromPostgres(failure: PostgresFailure): ChartlyError {
+  const cause = new PostgresError(failure);
+  const code = failure.code ?? '';
+  if (code === '53100' || /no space left/i.test(failure.message)) {
+    return new ChartlyError('disk_full', 'The disk of the relational store has no room left.', {
+      cause,
+      retryable: true,
+    });
+  }
+  // Connection, resources, operator intervention, system error; and conflicts that a repetition resolves.
+  if (/^(?:08|53|57|58|40)/.test(code)) {
+    return new ChartlyError('storage_unavailable', `The relational store cannot do this now (${code}).`, {
+      cause,
+      retryable: true,
+    });
+  }
+  const place = failure.constraint ?? failure.table ?? failure.routine;
+  const subject = place === undefined ? code : `${code}, ${place}`;
+  return new ChartlyError('internal', `The relational store refused a statement (${subject || 'no code'}).`, { cause });
+}
