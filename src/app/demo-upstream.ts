@@ -100,7 +100,7 @@ function withEtag(request: IncomingMessage, body: Buffer): Reply {
 async function co2(request: IncomingMessage): Promise<Reply> {
   const body = await load('co2-concentration.csv');
   const headers = { ...csv, vary: 'accept-encoding' };
-  if (!/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) return { status: 200, headers, body };
+  if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return { status: 200, headers, body };
   return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: await promisify(gzip)(body) };
 }
 

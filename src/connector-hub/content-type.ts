@@ -1,0 +1,23 @@
+const byExtension: Record<string, string> = {
+  json: 'application/json',
+  geojson: 'application/geo+json',
+  ndjson: 'application/x-ndjson',
+  jsonl: 'application/x-ndjson',
+  csv: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  xml: 'application/xml',
+  txt: 'text/plain',
+  html: 'text/html',
+  yaml: 'application/yaml',
+  yml: 'application/yaml',
+  parquet: 'application/vnd.apache.parquet',
+  arrow: 'application/vnd.apache.arrow.file',
+  zip: 'application/zip',
+  gz: 'application/gzip',
+};
+
+/** By the path's extension; `application/octet-stream` when that says nothing. */
+export function contentTypeOfPath(path: string): string {
+  const extension = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+  return Object.hasOwn(byExtension, extension) ? byExtension[extension]! : 'application/octet-stream';
+}
