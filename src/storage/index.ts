@@ -19,4 +19,9 @@ export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';
 export { startEmbeddedClickHouse } from './canonical/embedded.ts';
-export { lockDataDirectory, type DataDirectoryLock } from './data-directory-lock.ts';
+export {
+  lockDataDirectory,
+  readDataDirectoryOwner,
+  type DataDirectoryLock,
+  type DataDirectoryOwner,
+} from './data-directory-lock.ts';
