@@ -7,6 +7,7 @@ export interface ContractTypes {
   'api/applied-document': T.AppliedDocumentView;
   'api/apply-request': T.ApplyRequest;
   'api/checkpoint': T.Checkpoint;
+  'api/dead-letter-state': T.DeadLetterState;
   'api/discard-request': T.DiscardRequest;
   'api/health': T.Health;
   'api/key': T.ApiKey;

@@ -2,90 +2,92 @@
 import s0 from '../../../contracts/v1/api/applied-document.json' with { type: 'json' };
 import s1 from '../../../contracts/v1/api/apply-request.json' with { type: 'json' };
 import s2 from '../../../contracts/v1/api/checkpoint.json' with { type: 'json' };
-import s3 from '../../../contracts/v1/api/discard-request.json' with { type: 'json' };
-import s4 from '../../../contracts/v1/api/health.json' with { type: 'json' };
-import s5 from '../../../contracts/v1/api/key-created.json' with { type: 'json' };
-import s6 from '../../../contracts/v1/api/key-request.json' with { type: 'json' };
-import s7 from '../../../contracts/v1/api/key.json' with { type: 'json' };
-import s8 from '../../../contracts/v1/api/ledger-entry.json' with { type: 'json' };
-import s9 from '../../../contracts/v1/api/lineage.json' with { type: 'json' };
-import s10 from '../../../contracts/v1/api/profile-document.json' with { type: 'json' };
-import s11 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
-import s12 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
-import s13 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
-import s14 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s15 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s16 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s17 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s18 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s19 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s20 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s21 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s22 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s23 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s24 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s25 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s26 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s27 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s28 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s29 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s30 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s3 from '../../../contracts/v1/api/dead-letter-state.json' with { type: 'json' };
+import s4 from '../../../contracts/v1/api/discard-request.json' with { type: 'json' };
+import s5 from '../../../contracts/v1/api/health.json' with { type: 'json' };
+import s6 from '../../../contracts/v1/api/key-created.json' with { type: 'json' };
+import s7 from '../../../contracts/v1/api/key-request.json' with { type: 'json' };
+import s8 from '../../../contracts/v1/api/key.json' with { type: 'json' };
+import s9 from '../../../contracts/v1/api/ledger-entry.json' with { type: 'json' };
+import s10 from '../../../contracts/v1/api/lineage.json' with { type: 'json' };
+import s11 from '../../../contracts/v1/api/profile-document.json' with { type: 'json' };
+import s12 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
+import s13 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
+import s14 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
+import s15 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s16 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s17 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s18 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s19 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s20 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s21 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s22 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s23 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s24 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s25 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s26 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s27 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s28 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s29 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s30 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
   'api/applied-document': s0,
   'api/apply-request': s1,
   'api/checkpoint': s2,
-  'api/discard-request': s3,
-  'api/health': s4,
-  'api/key-created': s5,
-  'api/key-request': s6,
-  'api/key': s7,
-  'api/ledger-entry': s8,
-  'api/lineage': s9,
-  'api/profile-document': s10,
-  'api/quarantine-count': s11,
-  'api/quarantined-row': s12,
-  'api/report-document': s13,
-  'api/source-document': s14,
-  'api/source-totals': s15,
-  'api/verify-report': s16,
-  'audit/entry': s17,
-  'canonical/entity': s18,
-  'canonical/envelope': s19,
-  'canonical/event': s20,
-  'canonical/metric': s21,
-  'canonical/provenance': s22,
-  'common': s23,
-  'errors/codes': s24,
-  'errors/problem': s25,
-  'jobs/dead-letter': s26,
-  'jobs/job': s27,
-  'jobs/run': s28,
-  'jobs/step': s29,
-  'profiles/profile': s30,
-  'quarantine/quarantine-record': s31,
-  'quarantine/reason-codes': s32,
-  'raw/raw-ref': s33,
-  'reports/manifest': s34,
-  'reports/projection': s35,
-  'reports/query-result': s36,
-  'reports/query': s37,
-  'reports/report': s38,
-  'sources/source': s39,
-  'sources/workspace': s40,
-  'telemetry/job-status': s41,
-  'telemetry/log': s42,
+  'api/dead-letter-state': s3,
+  'api/discard-request': s4,
+  'api/health': s5,
+  'api/key-created': s6,
+  'api/key-request': s7,
+  'api/key': s8,
+  'api/ledger-entry': s9,
+  'api/lineage': s10,
+  'api/profile-document': s11,
+  'api/quarantine-count': s12,
+  'api/quarantined-row': s13,
+  'api/report-document': s14,
+  'api/source-document': s15,
+  'api/source-totals': s16,
+  'api/verify-report': s17,
+  'audit/entry': s18,
+  'canonical/entity': s19,
+  'canonical/envelope': s20,
+  'canonical/event': s21,
+  'canonical/metric': s22,
+  'canonical/provenance': s23,
+  'common': s24,
+  'errors/codes': s25,
+  'errors/problem': s26,
+  'jobs/dead-letter': s27,
+  'jobs/job': s28,
+  'jobs/run': s29,
+  'jobs/step': s30,
+  'profiles/profile': s31,
+  'quarantine/quarantine-record': s32,
+  'quarantine/reason-codes': s33,
+  'raw/raw-ref': s34,
+  'reports/manifest': s35,
+  'reports/projection': s36,
+  'reports/query-result': s37,
+  'reports/query': s38,
+  'reports/report': s39,
+  'sources/source': s40,
+  'sources/workspace': s41,
+  'telemetry/job-status': s42,
+  'telemetry/log': s43,
 } as const;

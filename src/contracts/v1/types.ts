@@ -12,11 +12,11 @@ export type Sha256 = string;
  * Unsigned 64-bit integer as decimal text, because JSON numbers lose precision beyond 2^53.
  */
 export type Uint64 = string;
+export type Uuid = string;
 /**
  * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
  */
 export type Timestamp = string;
-export type Uuid = string;
 export type Semver = string;
 /**
  * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal.
@@ -105,6 +105,7 @@ export interface ContractsV1 {
   AppliedDocumentView?: AppliedDocumentView;
   ApplyRequest?: ApplyRequest;
   Checkpoint?: Checkpoint;
+  DeadLetterState?: DeadLetterState;
   DiscardRequest?: DiscardRequest;
   Health?: Health;
   ApiKeyCreated?: ApiKeyCreated;
@@ -203,6 +204,13 @@ export interface ApplyRequest {
 export interface Checkpoint {
   size: Uint64;
   head: Sha256;
+}
+/**
+ * What became of a dead letter.
+ */
+export interface DeadLetterState {
+  job_id: Uuid;
+  state: 'retried' | 'discarded';
 }
 /**
  * Why a dead letter is given up.
