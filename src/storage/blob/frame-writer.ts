@@ -7,7 +7,7 @@ import { encodeTail, type FrameIndex } from './frame-index.ts';
 /** Content bytes of one frame: what must be read to reach one byte. */
 export const frameLength = 1 << 20;
 /** Frames that are compressed at the same time, on the thread pool. */
-const parallel = 3;
+const parallel = 4;
 
 const compress = promisify<Uint8Array, object, Buffer>(zstdCompress);
 const level = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
