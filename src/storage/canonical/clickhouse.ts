@@ -1,0 +1,341 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
+import { ChartlyError, sha256Hex } from '#kit';
+import type { CanonicalStore, ReadQuery, RecordBatch, StoredRecord, TabularResult, WriteResult } from './port.ts';
+import { mapClickHouseError } from './errors.ts';
+import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
+import { createBlockEncoder, nativeColumns, type BlockPlan } from './native.ts';
+import { decide, pickCurrent, type Decision } from './reconcile.ts';
+import { storedColumns, toStoredRecord } from './rows.ts';
+import { createRecordsTable } from './schema.ts';
+
+export interface ClickHouseStoreOptions {
+  /** `http://host:port` of a ClickHouse server, or of the embedded engine. */
+  url: string;
+  username: string;
+  password: string;
+  /** Created by `migrate` when it is not `default`. */
+  database?: string;
+}
+
+/** Memory that one reading query may take. */
+const readMemoryBytes = 2 * 1024 ** 3;
+/** Records that `scan` asks for at once: what it holds in memory is of this order. */
+const scanRows = 32_768;
+
+/** The canonical plane on ClickHouse, served or embedded: nothing here knows which. */
+export function createClickHouseStore(options: ClickHouseStoreOptions): CanonicalStore {
+  const store = new ClickHouseStore(options);
+  return {
+    migrate: () => store.migrate(),
+    write: (batch) => store.write(batch),
+    get: (tenantId, recordId) => store.get(tenantId, recordId),
+    scan: (tenantId, filter) => store.scan(tenantId, filter),
+    countBySource: (tenantId) => store.countBySource(tenantId),
+    dataVersion: () => store.dataVersion(),
+    read: (query) => store.read(query),
+    health: () => store.health(),
+    close: () => store.close(),
+  };
+}
+
+class ClickHouseStore {
+  #client: ClickHouseClient;
+  #options: ClickHouseStoreOptions;
+  #encoder = createBlockEncoder();
+  /** The last write of each source: look-up and insert of one must not interleave with another's. */
+  #writing = new Map<string, Promise<unknown>>();
+
+  constructor(options: ClickHouseStoreOptions) {
+    this.#options = options;
+    this.#client = connect(options, options.database);
+  }
+
+  async migrate(): Promise<void> {
+    const { database } = this.#options;
+    await this.#guard(async () => {
+      if (database !== undefined && database !== 'default') {
+        const client = connect(this.#options, undefined);
+        await client.command({ query: `CREATE DATABASE IF NOT EXISTS \`${database.replace(/[\\`]/g, '\\$&')}\`` });
+        await client.close();
+      }
+      await this.#client.command({ query: createRecordsTable() });
+    });
+  }
+
+  write(batch: RecordBatch): Promise<WriteResult> {
+    const key = `${batch.tenantId}\n${batch.sourceId}`;
+    const mine = (this.#writing.get(key) ?? Promise.resolve()).then(() => this.#writeAlone(batch));
+    const settled = mine.then(
+      () => {},
+      () => {},
+    );
+    this.#writing.set(key, settled);
+    void settled.then(() => this.#writing.get(key) === settled && this.#writing.delete(key));
+    return mine;
+  }
+
+  async #writeAlone(batch: RecordBatch): Promise<WriteResult> {
+    if (batch.records.length === 0) return { inserted: 0, replaced: 0, moved: 0, stale: 0 };
+    const looking = this.#lookUp(batch);
+    // Mostly the whole batch is new or newer: its block is made while the engine looks.
+    let whole: Buffer;
+    try {
+      whole = this.#encode({ batch, rows: undefined, tombstones: [] });
+    } catch (error) {
+      await looking.catch(() => {});
+      throw error;
+    }
+    const decision = await looking;
+    const { rows, tombstones } = decision;
+    if (rows === undefined || rows.length > 0) {
+      const asIs = rows === undefined && tombstones.length === 0;
+      const block = asIs ? whole : this.#encode({ batch, rows, tombstones });
+      await this.#insert(block, asIs ? batch.batchId : `${batch.batchId}:${contentKey(decision)}`);
+    }
+    return decision.result;
+  }
+
+  async #lookUp(batch: RecordBatch): Promise<Decision> {
+    const ids = new Set<string>();
+    for (const record of batch.records) ids.add(record.recordId);
+    const { live, contested } = pickCurrent(await this.#existing(batch, ids, false), batch);
+    if (contested.length > 0) {
+      const again = pickCurrent(await this.#existing(batch, new Set(contested), true), batch);
+      for (const [id, row] of again.live) live.set(id, row);
+    }
+    return decide(batch, live);
+  }
+
+  async #existing(batch: RecordBatch, ids: Set<string>, withPrecedence: boolean): Promise<ExistingRow[]> {
+    const bytes = await this.#guard(async () => {
+      const { stream } = await this.#client.exec({
+        query: existingQuery(batch, [...ids], withPrecedence),
+        query_params: { tenant: batch.tenantId, source: batch.sourceId, batch: batch.batchId },
+        clickhouse_settings: { max_query_size: '16000000' },
+      });
+      return buffer(stream);
+    });
+    return parseExisting(bytes, ids);
+  }
+
+  #encode(plan: BlockPlan): Buffer {
+    try {
+      return this.#encoder.encode(plan);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ChartlyError('validation_failed', `A record of the batch cannot be stored: ${reason}.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #insert(block: Buffer, token: string): Promise<void> {
+    const settings: ClickHouseSettings = {
+      insert_deduplication_token: token,
+      // No two rows of a block have the same key: collapsing them on insert would only cost, most of the insert's time.
+      optimize_on_insert: 0,
+      async_insert: 0,
+    };
+    await this.#guard(async () => {
+      const { stream } = await this.#client.exec({
+        query: `INSERT INTO records (${nativeColumns.map(([name]) => name).join(', ')}) FORMAT Native`,
+        values: onceReadable(block),
+        clickhouse_settings: settings,
+      });
+      await buffer(stream);
+    });
+  }
+
+  async get(tenantId: string, recordId: string): Promise<StoredRecord | undefined> {
+    if (!/^[0-9a-f]{32}$/.test(recordId)) return undefined;
+    // Not FINAL, which would merge the tenant's whole table: the newest version, as the writer orders them.
+    const rows = await this.#rows(
+      `SELECT ${storedColumns} FROM records
+       PREWHERE tenant_id = {tenant:String} AND record_prefix = reinterpretAsUInt32(unhex(substring({id:String}, 1, 8)))
+       WHERE record_id = unhex({id:String}) AND is_deleted = 0
+       ORDER BY revision DESC, raw_sha256 DESC, byte_start DESC, row DESC, record_hash DESC LIMIT 1`,
+      { tenant: tenantId, id: recordId },
+    );
+    return rows[0] && toStoredRecord(rows[0]);
+  }
+
+  async *scan(
+    tenantId: string,
+    filter: { sourceId?: string; batchId?: string } = {},
+  ): AsyncGenerator<StoredRecord[], void, undefined> {
+    const params: Record<string, string> = { tenant: tenantId };
+    let where = 'tenant_id = {tenant:String}';
+    if (filter.sourceId !== undefined) {
+      where += ' AND source_id = {source:String}';
+      params['source'] = filter.sourceId;
+    }
+    if (filter.batchId !== undefined) {
+      where += ' AND batch_id = unhex({batch:String})';
+      params['batch'] = filter.batchId;
+    }
+    const batches = await this.#rows(
+      `SELECT lower(hex(batch_id)), count() FROM records FINAL WHERE ${where} GROUP BY batch_id ORDER BY batch_id`,
+      params,
+    );
+    for (const { first, last } of ranges(batches as [string, string][])) {
+      const rows = await this.#rows(
+        `SELECT ${storedColumns} FROM records FINAL
+         WHERE ${where} AND batch_id >= unhex({first:String}) AND batch_id <= unhex({last:String}) ORDER BY batch_id`,
+        { ...params, first, last },
+      );
+      yield* byBatch(rows.map(toStoredRecord));
+    }
+  }
+
+  async countBySource(tenantId: string): Promise<Map<string, number>> {
+    const rows = await this.#rows(
+      `SELECT source_id, count() FROM records FINAL WHERE tenant_id = {tenant:String} GROUP BY source_id ORDER BY source_id`,
+      { tenant: tenantId },
+    );
+    return new Map(rows.map(([source, count]) => [source as string, Number(count)]));
+  }
+
+  /**
+   * Of the whole table, so it changes for other tenants' rows as well: the newest block number and mutation, which
+   * merges leave alone.
+   */
+  async dataVersion(): Promise<string> {
+    const rows = await this.#rows(
+      `SELECT toString(any(t.uuid)), max(p.max_block_number), max(p.data_version) FROM system.tables AS t
+       LEFT JOIN system.parts AS p ON p.database = t.database AND p.table = t.name AND p.active
+       WHERE t.database = currentDatabase() AND t.name = 'records'`,
+      {},
+    );
+    return (rows[0] ?? []).join('.');
+  }
+
+  async read(query: ReadQuery): Promise<TabularResult> {
+    const timeoutMs = query.timeoutMs ?? 30_000;
+    const settings: ClickHouseSettings = {
+      readonly: '1',
+      max_execution_time: timeoutMs / 1000,
+      max_memory_usage: String(readMemoryBytes),
+      output_format_json_quote_64bit_integers: 1,
+    };
+    return this.#guard(async () => {
+      const answer = await this.#client.query({
+        query: query.text,
+        query_params: query.params,
+        format: 'JSONCompact',
+        clickhouse_settings: settings,
+        // The engine's own limit comes first; this one is for an engine that hangs.
+        abort_signal: AbortSignal.timeout(timeoutMs + 5_000),
+      });
+      const { meta, data } = (await answer.json()) as unknown as TabularAnswer;
+      return { columns: meta, rows: numbersWhereSafe(meta, data) };
+    }, true);
+  }
+
+  async health(): Promise<void> {
+    await this.#guard(async () => {
+      const { stream } = await this.#client.exec({ query: 'SELECT 1 FORMAT Null' });
+      await buffer(stream);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#writing.values());
+    await this.#client.close();
+  }
+
+  async #rows(text: string, params: Record<string, string>): Promise<unknown[][]> {
+    return this.#guard(async () => {
+      const answer = await this.#client.query({
+        query: text,
+        query_params: params,
+        format: 'JSONCompact',
+        clickhouse_settings: { readonly: '1', output_format_json_quote_64bit_integers: 1 },
+      });
+      return ((await answer.json()) as unknown as TabularAnswer).data;
+    });
+  }
+
+  async #guard<T>(work: () => Promise<T>, reading = false): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw mapClickHouseError(error, reading);
+    }
+  }
+}
+
+function connect(options: ClickHouseStoreOptions, database: string | undefined): ClickHouseClient {
+  return createClient({
+    url: options.url,
+    username: options.username,
+    password: options.password,
+    ...(database === undefined ? {} : { database }),
+    application: 'chartly',
+    request_timeout: 300_000,
+    max_open_connections: 16,
+    // Errors come to the caller, who logs what matters.
+    log: { level: 127 },
+  });
+}
+
+interface TabularAnswer {
+  meta: { name: string; type: string }[];
+  data: (string | number | null)[][];
+}
+
+/** 64-bit integers arrive as text; those that a number holds exactly become numbers. */
+function numbersWhereSafe(meta: TabularAnswer['meta'], rows: TabularAnswer['data']): TabularAnswer['data'] {
+  const wide = meta.flatMap(({ type }, at) => (/^(Nullable\(|LowCardinality\()*U?Int64\)*$/.test(type) ? [at] : []));
+  for (const row of wide.length > 0 ? rows : []) {
+    for (const at of wide) {
+      const number = Number(row[at] ?? Number.NaN);
+      if (Number.isSafeInteger(number)) row[at] = number;
+    }
+  }
+  return rows;
+}
+
+/** Part of the token of an insert that is not the whole batch: another selection of its rows is another insert. */
+function contentKey(decision: Decision): string {
+  const moved = decision.tombstones.map(({ index, place }) => [index, place.kind, place.name, place.tsMs]);
+  return sha256Hex(JSON.stringify([decision.rows, moved])).slice(0, 32);
+}
+
+/** Runs of neighbouring batches of about `scanRows` rows together. */
+function* ranges(
+  batches: readonly (readonly [id: string, count: string])[],
+): Generator<{ first: string; last: string }> {
+  let first: string | undefined;
+  let rows = 0;
+  for (const [index, [id, count]] of batches.entries()) {
+    first ??= id;
+    rows += Number(count);
+    const next = batches[index + 1];
+    if (next === undefined || rows + Number(next[1]) > scanRows) {
+      yield { first, last: id };
+      first = undefined;
+      rows = 0;
+    }
+  }
+}
+
+function* byBatch(records: StoredRecord[]): Generator<StoredRecord[]> {
+  let start = 0;
+  for (let end = 1; end <= records.length; end++) {
+    if (end === records.length || records[end]!.batchId !== records[start]!.batchId) {
+      yield records.slice(start, end);
+      start = end;
+    }
+  }
+}
+
+function onceReadable(bytes: Buffer): Readable {
+  return new Readable({
+    read() {
+      this.push(bytes);
+      this.push(null);
+    },
+  });
+}
