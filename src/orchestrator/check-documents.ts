@@ -1,0 +1,122 @@
+/** What can be said of a workspace's documents before anything is written. */
+import type { Analytics } from '#analytics';
+import type { ConnectorHub } from '#connector-hub';
+import { validator, type Profile, type Report, type Source } from '#contracts';
+import { canonicalJson, ChartlyError, sha256Hex, type ErrorDetail } from '#kit';
+import type { Normalizer } from '#normalizer';
+import type { DocumentKind } from './documents.ts';
+import type { WorkspaceDocument } from './index.ts';
+
+/** A document that its contract and its compiler accepted. */
+export interface CheckedDocument {
+  kind: DocumentKind;
+  id: string;
+  /** Profiles state their version; sources and reports are counted. */
+  version: string | undefined;
+  digest: string;
+  spec: Profile | Report | Source;
+  file: string | undefined;
+}
+
+export interface Checkers {
+  hub: ConnectorHub;
+  normalizer: Normalizer;
+  analytics: Analytics;
+}
+
+const contracts = { source: 'sources/source', profile: 'profiles/profile', report: 'reports/report' } as const;
+
+/** Checks every document by itself, then the references between them. `appliedProfiles` are the ids that exist already. */
+export function checkDocuments(
+  checkers: Checkers,
+  documents: readonly WorkspaceDocument[],
+  appliedProfiles: ReadonlySet<string>,
+): { checked: CheckedDocument[]; problems: ErrorDetail[] } {
+  const problems: ErrorDetail[] = [];
+  const checked: CheckedDocument[] = [];
+  for (const document of documents) {
+    const found = checkOne(checkers, document);
+    problems.push(...found.map((problem) => located(document.file, problem)));
+    if (found.length === 0) checked.push(describe(document));
+  }
+  problems.push(...duplicates(checked));
+  // A profile that is there but broken is no missing reference: it has its own problem.
+  const profiles = new Set([...appliedProfiles, ...documents.map(profileId)]);
+  for (const { kind, spec, file } of checked) {
+    if (kind !== 'source' || profiles.has((spec as Source).profile)) continue;
+    const message = `there is no profile ${(spec as Source).profile} here, and none is applied`;
+    problems.push(located(file, { pointer: '/profile', message }));
+  }
+  return { checked, problems };
+}
+
+function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[] {
+  const contract = contracts[document.kind];
+  if (contract === undefined) return [{ pointer: '', message: 'is neither a source, a profile nor a report' }];
+  const check = validator(contract);
+  if (!check(document.spec)) {
+    return check.violations().map(({ pointer, message }) => ({ pointer, message }));
+  }
+  switch (document.kind) {
+    case 'source':
+      return checkSource(checkers.hub, document.spec as Source);
+    case 'profile':
+      return problemsOf(() => checkers.normalizer.check(document.spec as Profile));
+    case 'report':
+      return problemsOf(() => checkers.analytics.checkReport(document.spec as Report));
+  }
+}
+
+function checkSource(hub: ConnectorHub, source: Source): ErrorDetail[] {
+  const names = hub.connectors().map((connector) => connector.name);
+  if (names.includes(source.connector)) return [];
+  return [
+    { pointer: '/connector', message: `there is no connector ${source.connector}; there are ${names.join(', ')}` },
+  ];
+}
+
+function problemsOf(check: () => void): ErrorDetail[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (!(error instanceof ChartlyError)) throw error;
+    return error.details.length > 0 ? error.details : [{ pointer: '', message: error.message }];
+  }
+}
+
+function describe({ kind, spec, file }: WorkspaceDocument): CheckedDocument {
+  const typed = spec as Profile & Report & Source;
+  return {
+    kind,
+    id: kind === 'source' ? typed.source : kind === 'profile' ? typed.profile : typed.report,
+    version: kind === 'profile' ? typed.version : undefined,
+    digest: sha256Hex(canonicalJson(spec)),
+    spec: typed,
+    file,
+  };
+}
+
+function duplicates(checked: readonly CheckedDocument[]): ErrorDetail[] {
+  const seen = new Map<string, CheckedDocument>();
+  const problems: ErrorDetail[] = [];
+  for (const document of checked) {
+    const name = `${document.kind} ${document.id}`;
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, document);
+    else {
+      const message = `${name} is defined twice${first.file === undefined ? '' : `, first in ${first.file}`}`;
+      problems.push(located(document.file, { pointer: `/${document.kind}`, message }));
+    }
+  }
+  return problems;
+}
+
+function profileId({ kind, spec }: WorkspaceDocument): string {
+  const id = kind === 'profile' ? (spec as { profile?: unknown } | null)?.profile : undefined;
+  return typeof id === 'string' ? id : '';
+}
+
+function located(file: string | undefined, problem: ErrorDetail): ErrorDetail {
+  return file === undefined ? problem : { ...problem, file };
+}

@@ -1,0 +1,96 @@
+/** One attempt of one job, from its start to its settlement. Never throws: what goes wrong is settled too, or left for another attempt. */
+import { asChartlyError, type Clock, type Logger } from '#kit';
+import type { Metrics } from '#observer';
+import type { Claim } from './envelope.ts';
+import { buryPoisoned, giveBack, settleFailure, type FailureDeps } from './failures.ts';
+import { runFetch, type FetchDeps } from './fetch-job.ts';
+import { runNormalize, type NormalizeDeps } from './normalize-job.ts';
+import { isPoisoned } from './policy.ts';
+import { startStep } from './run-state.ts';
+import { StaleAttempt } from './stale.ts';
+
+export interface JobDeps extends FetchDeps, NormalizeDeps, FailureDeps {
+  logger: Logger;
+  metrics: Metrics;
+  clock: Clock;
+}
+
+/** Why a signal was aborted. */
+export type AbortReason = 'stopping' | 'run over';
+
+type Outcome = Parameters<Metrics['jobEnded']>[0]['outcome'];
+
+/** Resolves when the attempt is over, with the time (milliseconds) for which the worker had better take no other job. */
+export async function runJob(deps: JobDeps, claim: Claim, signal: AbortSignal): Promise<number> {
+  const started = deps.clock.now();
+  const { outcome, pauseMs } = await attempt(deps, claim, signal);
+  deps.metrics.jobEnded({ kind: claim.kind, outcome }, (deps.clock.now() - started) / 1000);
+  return pauseMs;
+}
+
+async function attempt(
+  deps: JobDeps,
+  claim: Claim,
+  signal: AbortSignal,
+): Promise<{ outcome: Outcome; pauseMs: number }> {
+  try {
+    if (isPoisoned(claim, deps.policy)) {
+      await buryPoisoned(deps, claim);
+      return { outcome: 'dead', pauseMs: 0 };
+    }
+    if (!(await start(deps, claim))) return { outcome: 'cancelled', pauseMs: 0 };
+    await (claim.kind === 'fetch' ? runFetch(deps, claim, signal) : runNormalize(deps, claim, signal));
+    return { outcome: 'succeeded', pauseMs: 0 };
+  } catch (error) {
+    return failed(deps, claim, signal, error);
+  }
+}
+
+/** False when the run is over: then the job has nothing left to do. */
+function start(deps: JobDeps, claim: Claim): Promise<boolean> {
+  return deps.transact(async (unit) => {
+    if (await startStep(unit, claim.envelope.job)) return true;
+    await deps.queue.complete(unit.tx, claim);
+    return false;
+  });
+}
+
+async function failed(
+  deps: JobDeps,
+  claim: Claim,
+  signal: AbortSignal,
+  thrown: unknown,
+): Promise<{ outcome: Outcome; pauseMs: number }> {
+  if (thrown instanceof StaleAttempt) return { outcome: 'cancelled', pauseMs: 0 };
+  try {
+    if (signal.aborted) {
+      if (signal.reason === ('stopping' satisfies AbortReason)) await giveBack(deps, claim);
+      return { outcome: 'cancelled', pauseMs: 0 };
+    }
+    const error = asChartlyError(thrown);
+    const verdict = await settleFailure(deps, claim, error);
+    report(deps, claim, error, verdict.kind);
+    if (verdict.kind === 'dead') return { outcome: 'dead', pauseMs: 0 };
+    return { outcome: 'retried', pauseMs: verdict.kind === 'wait' ? verdict.delayMs : 0 };
+  } catch (error) {
+    // The store is away: the job stays in our hands until its heartbeat is missed, and is then repeated.
+    deps.logger.warn('a failed job could not be settled and will be repeated', {
+      ...idsOf(claim),
+      code: asChartlyError(error).code,
+      error,
+    });
+    return { outcome: 'retried', pauseMs: 1000 };
+  }
+}
+
+function report(deps: JobDeps, claim: Claim, error: { code: string; cause?: unknown }, verdict: string): void {
+  deps.metrics.error({ service: 'orchestrator', code: error.code });
+  const message = verdict === 'dead' ? 'job given up' : 'job failed and will be repeated';
+  const unexpected = error.code === 'internal' ? { error: error.cause } : {};
+  deps.logger.warn(message, { ...idsOf(claim), code: error.code, ...unexpected });
+}
+
+function idsOf(claim: Claim): Record<string, string> {
+  const { tenant_id, source_id, run_id, job_id } = claim.envelope.job;
+  return { tenant_id, source_id, run_id, job_id };
+}
