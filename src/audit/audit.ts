@@ -16,6 +16,7 @@ export interface AuditDeps {
 
 const defaultPage = 100;
 const largestPage = 1000;
+const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The audit plane over the stores that are given. */
 export function createAudit(deps: AuditDeps): Audit {
@@ -58,11 +59,13 @@ async function page(
   tenantId: string,
   options: { after?: bigint; limit?: number; runId?: string },
 ): Promise<LedgerEntry[]> {
+  // What is no run id names no run; the engine would call it an error.
+  if (options.runId !== undefined && !isUuid.test(options.runId)) return [];
   const limit = Math.min(Math.max(options.limit ?? defaultPage, 1), largestPage);
-  const ofRun = options.runId === undefined ? '' : 'and run_id = $4::text::uuid';
+  const ofRun = options.runId === undefined ? '' : 'and run_id = $4::uuid';
   const rows = await relational.query<LeafRow>(
     `select seq, leaf, leaf_hash from ledger_entry
-     where tenant_id = $1 and seq > $2::text::bigint ${ofRun} order by seq limit $3::text::int`,
+     where tenant_id = $1 and seq > $2::bigint ${ofRun} order by seq limit $3::int`,
     [tenantId, String(options.after ?? -1n), String(limit), ...(options.runId === undefined ? [] : [options.runId])],
   );
   return rows.map(toLedgerEntry);
