@@ -86,7 +86,7 @@ export const theme: Config = {
   header: { ...label, ...title, labelFontSize: 12 },
   line: { strokeWidth: 2, strokeJoin: 'round', strokeCap: 'round' },
   area: { fillOpacity: 0.85, line: false },
-  bar: { cornerRadiusEnd: 2, binSpacing: 1, continuousBandSize: 8 },
+  bar: { binSpacing: 1, continuousBandSize: 8 },
   point: { filled: true, size: 36, opacity: 0.8 },
   circle: { opacity: 0.75 },
   rect: { cornerRadius: 1 },
