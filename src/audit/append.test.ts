@@ -131,7 +131,7 @@ describe('append', () => {
         const given = (await Promise.all(calls.map(run))).flat();
         const stored = await expectSound(tenantId);
         const wanted = new Set(calls.flatMap(({ keys, how }) => (how === 'in a lost transaction' ? [] : keys)));
-        expect(stored.map(({ entry }) => entry.details.name).toSorted()).toEqual(
+        expect(stored.map(({ entry }) => String(entry.details.name)).toSorted()).toEqual(
           [...wanted].map((k) => `k${k}`).toSorted(),
         );
         for (const entry of given) expect(stored[Number(entry.seq)]).toEqual(entry);

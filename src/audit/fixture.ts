@@ -109,7 +109,7 @@ export async function ingest(engines: Engines, tenantId: string, options: Captur
     capturedAtMs,
     records,
   };
-  const hashes = records.map((record) => Buffer.from(record.recordHash, 'hex')).toSorted(Buffer.compare);
+  const hashes = records.map((record) => Buffer.from(record.recordHash, 'hex')).toSorted((a, b) => a.compare(b));
   const leaves = await blobs.put('batches', Buffer.concat(hashes));
   const root = merkleRoot(hashes.map((hash) => leafHash(hash))).toString('hex');
   await canonical.write(batch);
@@ -183,8 +183,18 @@ export async function ingest(engines: Engines, tenantId: string, options: Captur
          revision, chunk, counts, leaves_sha256, merkle_root, ledger_seq)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13)`,
       [
-        ...[batchId, tenantId, sourceId, runId, raw.sha256, profile.id, profile.version, profile.digest],
-        ...[String(revision), JSON.stringify({ ...counts, records: records.length }), leaves.sha256, root],
+        batchId,
+        tenantId,
+        sourceId,
+        runId,
+        raw.sha256,
+        profile.id,
+        profile.version,
+        profile.digest,
+        String(revision),
+        JSON.stringify({ ...counts, records: records.length }),
+        leaves.sha256,
+        root,
         String(normalized!.seq),
       ],
     );
