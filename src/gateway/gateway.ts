@@ -50,14 +50,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const others = otherMethods(scope);
     registerEndpoints(scope, deps, sessions, endpoints);
     registerProbes(scope, deps);
-    registerPages(scope, deps, sessions);
+    await registerPages(scope, deps, sessions);
     scope.get('/openapi.json', async (_request, reply) => reply.header('cache-control', 'no-cache').send(document));
-    await scope.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { validatorUrl: null, deepLinking: true, persistAuthorization: false },
-      theme: { title: 'Chartly API' },
-    });
     others.answer();
+  });
+  // Its assets bring routes of their own making; reading is all they do.
+  void app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { validatorUrl: null, deepLinking: true, persistAuthorization: false },
+    theme: { title: 'Chartly API' },
   });
 
   return {

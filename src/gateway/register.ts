@@ -97,7 +97,7 @@ async function answer(
   reply.code(endpoint.response.status ?? 200);
   if (!(value instanceof Download)) return reply.header('content-type', jsonType).send(jsonText(value));
   reply.headers(value.headers).header('content-type', value.contentType).header('content-length', String(value.size));
-  if (request.method === 'HEAD') return reply.send(null);
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(value.body instanceof Uint8Array ? value.body : await streamOf(value.body));
 }
 

@@ -8,7 +8,7 @@ import { landingPage, messagePage, signInPage, signedInPage, type LandingData } 
 import { totalsOf } from './routes-sources.ts';
 import { sessionCookie, setSessionCookie, type Sessions } from './sessions.ts';
 
-export function registerPages(app: FastifyInstance, deps: GatewayDeps, sessions: Sessions): void {
+export async function registerPages(app: FastifyInstance, deps: GatewayDeps, sessions: Sessions): Promise<void> {
   const page = (reply: FastifyReply, text: string): FastifyReply => reply.type('text/html; charset=utf-8').send(text);
   const signIn = (request: FastifyRequest, reply: FastifyReply, principal: Principal): FastifyReply => {
     const secure = request.protocol === 'https';
@@ -34,7 +34,7 @@ export function registerPages(app: FastifyInstance, deps: GatewayDeps, sessions:
     );
   });
 
-  void app.register(async (forms) => {
+  await app.register(async (forms) => {
     forms.removeAllContentTypeParsers();
     forms.addContentTypeParser(
       'application/x-www-form-urlencoded',
