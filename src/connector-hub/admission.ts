@@ -3,7 +3,7 @@
  * breaker lets it, fewer calls than allowed are out, and the rates of its source and of the domain allow it. A call that
  * waits for its own source's rate does not hold up other sources.
  */
-import { ChartlyError, type Clock } from '#kit';
+import { ChartlyError } from '#kit';
 import { createBreaker, type Breaker, type BreakerState, type CallOutcome } from './breaker.ts';
 import { cancelledError } from './cancel.ts';
 import { createGcra, type Gcra } from './gcra.ts';
@@ -29,7 +29,8 @@ export interface Admission {
 }
 
 export interface AdmissionOptions {
-  clock: Clock;
+  /** Milliseconds that only ever grow (default performance.now): a wall clock that is set must not move limits. */
+  monotonicMs?: () => number;
   /** Requests a second to one domain, over all sources (default 50), and how many may come at once (default 10). */
   domainRate?: number;
   domainBurst?: number;
@@ -57,7 +58,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const domainBurst = options.domainBurst ?? 10;
   const domains = new Map<string, Domain>();
   const sources = new Map<string, Gcra>();
-  const now = () => options.clock.now();
+  const now = options.monotonicMs ?? (() => performance.now());
 
   const domainOf = (name: string): Domain => {
     let domain = domains.get(name);

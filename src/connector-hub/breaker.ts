@@ -40,8 +40,6 @@ export function createBreaker(onChange: (state: BreakerState) => void): Breaker 
   return {
     refusal(nowMs, policy) {
       if (state === 'open') {
-        // A clock that was set back must not keep it open for longer than its policy.
-        openedAt = Math.min(openedAt, nowMs);
         const left = openedAt + policy.openMs - nowMs;
         if (left > 0) return left;
         become('half_open');

@@ -22,8 +22,8 @@ const globalUnicast = ipaddr.parseCIDR('2000::/3');
 export function classifyAddress(text: string): AddressClass {
   const bare = text.replace(/%.*$/, '');
   if (isIP(bare) === 0) return 'forbidden';
-  // Unwraps IPv4 in IPv6 (::ffff:127.0.0.1).
-  const address = ipaddr.process(bare);
+  // Unwraps IPv4 in IPv6 (::ffff:127.0.0.1); in hexadecimal, since the library takes ::1.2.3.4 for ::ffff:1.2.3.4.
+  const address = ipaddr.process(isIP(bare) === 6 ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare);
   if (metadata.has(address.toString())) return 'forbidden';
   const range = address.range();
   if (privateRanges.has(range)) return 'private';

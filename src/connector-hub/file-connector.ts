@@ -101,7 +101,7 @@ async function* readWhole(
   file: WorkspaceFile,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for (let position = 0; ;) {
+  for (let position = 0; position < before.size;) {
     if (signal.aborted) throw cancelledError(signal);
     const { bytesRead, buffer } = await handle
       .read(Buffer.allocUnsafe(readSize), 0, readSize, position)

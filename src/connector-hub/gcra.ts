@@ -16,7 +16,7 @@ export function createGcra(): Gcra {
   return {
     delay(nowMs, ratePerSecond, burst = 1) {
       const interval = 1000 / ratePerSecond;
-      // A clock that was set back must not stop the traffic for that long: what is due lies at most one burst ahead.
+      // What is due lies at most one burst ahead: a rate that was raised counts at once.
       due = Math.min(due, nowMs + burst * interval);
       return Math.max(0, due - (burst - 1) * interval - nowMs);
     },

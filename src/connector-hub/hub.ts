@@ -23,15 +23,17 @@ export interface ConnectorHubDeps {
   /** Requests a second to one domain over all sources (default 50), and how many of them at once (default 10). */
   domainRate?: number;
   domainBurst?: number;
+  /** For limits and breakers; see AdmissionOptions. */
+  monotonicMs?: () => number;
 }
 
 const stateNumber: Record<BreakerState, 0 | 1 | 2> = { closed: 0, half_open: 1, open: 2 };
 
 /** The hub of this process: breakers, rates and concurrency are kept in its memory. */
 export function createConnectorHub(deps: ConnectorHubDeps): ConnectorHub {
-  const { blobs, logger, metrics, clock, workspaceDir, env, domainRate, domainBurst } = deps;
+  const { blobs, logger, metrics, clock, workspaceDir, env, domainRate, domainBurst, monotonicMs } = deps;
   const admission = createAdmission({
-    clock,
+    monotonicMs,
     domainRate,
     domainBurst,
     onBreaker(domain, state) {
