@@ -32,9 +32,12 @@ export async function applyDocuments(
   documents: readonly WorkspaceDocument[],
   dryRun: boolean,
 ): Promise<AppliedDocument[]> {
-  // Compiling charts takes its time, and profiles are never taken away: so this part needs no transaction.
-  const profiles = await activeDocuments(deps.relational, context.tenantId, 'profile');
-  const { checked, problems } = checkDocuments(deps, documents, new Set(profiles.map((row) => row.document_id)));
+  // Compiling charts takes its time, and documents are never taken away: so this part needs no transaction.
+  const applied = {
+    sources: await appliedIds(deps.relational, context.tenantId, 'source'),
+    profiles: await appliedIds(deps.relational, context.tenantId, 'profile'),
+  };
+  const { checked, problems } = checkDocuments(deps, documents, applied);
   if (problems.length > 0) throw invalid(problems);
   return deps.relational.transaction(async (tx) => {
     if (!dryRun) await lockDocuments(tx, context.tenantId);
@@ -44,14 +47,21 @@ export async function applyDocuments(
   });
 }
 
+async function appliedIds(sql: Sql, tenantId: string, kind: DocumentKind): Promise<Set<string>> {
+  return new Set((await activeDocuments(sql, tenantId, kind)).map((row) => row.document_id));
+}
+
 /** Ordinals count versions, so two applies of one tenant go one after the other. */
 async function lockDocuments(tx: Sql, tenantId: string): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))::text`, [`chartly/documents/${tenantId}`]);
 }
 
 function invalid(problems: ErrorDetail[]): ChartlyError {
-  const count = problems.length === 1 ? 'One thing is wrong' : `${problems.length} things are wrong`;
-  return new ChartlyError('workspace_invalid', `${count} in the documents; nothing was applied.`, {
+  const [first] = problems;
+  const place = [first!.file, first!.pointer].filter(Boolean).join(' ');
+  const more = problems.length === 1 ? '' : `, and ${problems.length - 1} more`;
+  const what = `${place === '' ? '' : `${place}: `}${first!.message}${more}`;
+  return new ChartlyError('workspace_invalid', `The documents are wrong, so nothing was applied: ${what}.`, {
     details: problems,
     action: 'Correct the files named, and apply again.',
   });

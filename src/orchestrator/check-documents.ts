@@ -26,11 +26,17 @@ export interface Checkers {
 
 const contracts = { source: 'sources/source', profile: 'profiles/profile', report: 'reports/report' } as const;
 
-/** Checks every document by itself, then the references between them. `appliedProfiles` are the ids that exist already. */
+/** The ids that exist already. */
+export interface Applied {
+  sources: ReadonlySet<string>;
+  profiles: ReadonlySet<string>;
+}
+
+/** Checks every document by itself, then the references between them. */
 export function checkDocuments(
   checkers: Checkers,
   documents: readonly WorkspaceDocument[],
-  appliedProfiles: ReadonlySet<string>,
+  applied: Applied,
 ): { checked: CheckedDocument[]; problems: ErrorDetail[] } {
   const problems: ErrorDetail[] = [];
   const checked: CheckedDocument[] = [];
@@ -39,15 +45,39 @@ export function checkDocuments(
     problems.push(...found.map((problem) => located(document.file, problem)));
     if (found.length === 0) checked.push(describe(document));
   }
-  problems.push(...duplicates(checked));
-  // A profile that is there but broken is no missing reference: it has its own problem.
-  const profiles = new Set([...appliedProfiles, ...documents.map(profileId)]);
-  for (const { kind, spec, file } of checked) {
-    if (kind !== 'source' || profiles.has((spec as Source).profile)) continue;
-    const message = `there is no profile ${(spec as Source).profile} here, and none is applied`;
-    problems.push(located(file, { pointer: '/profile', message }));
-  }
+  problems.push(...duplicates(checked), ...danglingReferences(checked, documents, applied));
   return { checked, problems };
+}
+
+/** A document that is there but broken is no missing reference: it has its own problem. */
+function danglingReferences(
+  checked: readonly CheckedDocument[],
+  documents: readonly WorkspaceDocument[],
+  applied: Applied,
+): ErrorDetail[] {
+  const idsOf = (kind: 'source' | 'profile'): string[] =>
+    documents.map(({ kind: own, spec }) => (own === kind ? claimedId(kind, spec) : ''));
+  const known = {
+    source: new Set([...applied.sources, ...idsOf('source')]),
+    profile: new Set([...applied.profiles, ...idsOf('profile')]),
+  };
+  return checked.flatMap((document) =>
+    referencesOf(document)
+      .filter(({ kind, id }) => !known[kind].has(id))
+      .map(({ kind, id, pointer }) =>
+        located(document.file, { pointer, message: `there is no ${kind} ${id} here, and none is applied` }),
+      ),
+  );
+}
+
+function referencesOf({ kind, spec }: CheckedDocument): { kind: 'source' | 'profile'; id: string; pointer: string }[] {
+  if (kind === 'source') return [{ kind: 'profile', id: (spec as Source).profile, pointer: '/profile' }];
+  if (kind === 'profile') return [];
+  return (spec as Report).sections.flatMap(({ query }, n) =>
+    query.source === undefined
+      ? []
+      : [{ kind: 'source' as const, id: query.source, pointer: `/sections/${n}/query/source` }],
+  );
 }
 
 function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[] {
@@ -112,8 +142,8 @@ function duplicates(checked: readonly CheckedDocument[]): ErrorDetail[] {
   return problems;
 }
 
-function profileId({ kind, spec }: WorkspaceDocument): string {
-  const id = kind === 'profile' ? (spec as { profile?: unknown } | null)?.profile : undefined;
+function claimedId(kind: 'source' | 'profile', spec: unknown): string {
+  const id = (spec as Record<string, unknown> | null)?.[kind];
   return typeof id === 'string' ? id : '';
 }
 
