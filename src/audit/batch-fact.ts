@@ -14,10 +14,17 @@ export interface BatchFact {
   leavesSha256: string;
   records: number;
   chunk: number;
-  /** From the receipt, whose batch id proves them. */
-  settled?: { sourceId: string; revision: bigint };
+  /** Not in the entry, but proven by the batch id, whoever says them: the receipt, or a record. */
+  origin?: BatchOrigin;
+  /** Has a receipt. */
+  settled: boolean;
   /** Live records that the scan met. */
   live: number;
+}
+
+export interface BatchOrigin {
+  sourceId: string;
+  revision: bigint;
 }
 
 export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
@@ -36,6 +43,7 @@ export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
     leavesSha256: text('leaves_sha256'),
     records: Number(details.records ?? 0),
     chunk: Number(details.chunk ?? 0),
+    settled: false,
     live: 0,
   };
 }
@@ -51,4 +59,13 @@ export function batchIdOf(parts: {
 }): string {
   const { tenantId, sourceId, rawSha256, profileDigest, revision, chunk } = parts;
   return shortId(['batch', tenantId, sourceId, rawSha256, profileDigest, String(revision), String(chunk)]);
+}
+
+/** True when a batch of this tenant with that origin has this batch's id; then the origin is kept. */
+export function isOrigin(fact: BatchFact, tenantId: string, origin: BatchOrigin): boolean {
+  const known = fact.origin;
+  if (known !== undefined && known.revision === origin.revision && known.sourceId === origin.sourceId) return true;
+  if (batchIdOf({ ...fact, ...origin, tenantId }) !== fact.batchId) return false;
+  fact.origin = { sourceId: origin.sourceId, revision: origin.revision };
+  return true;
 }

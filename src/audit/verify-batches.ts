@@ -1,7 +1,7 @@
 // Receipts against the ledger, and every batch's leaf list against the Merkle root that was sealed.
 import { ChartlyError, leafHash, merkleRoot, sha256Hex } from '#kit';
 import type { BlobStore } from '#storage';
-import { batchIdOf, type BatchFact } from './batch-fact.ts';
+import { isOrigin, type BatchFact } from './batch-fact.ts';
 import type { VerifyContext } from './verify.ts';
 
 const pageSize = 500;
@@ -50,7 +50,7 @@ async function checkReceipts(
       const problem =
         fact === undefined ? `its ledger entry ${row.ledger_seq} is missing` : receiptProblem(row, fact, tenantId);
       if (problem !== undefined) findings.add('ledger', `batch ${row.batch_id}`, problem);
-      if (fact !== undefined) fact.settled = { sourceId: row.source_id, revision: BigInt(row.revision) };
+      if (fact !== undefined) fact.settled = true;
     }
     after = rows.at(-1)!.batch_id;
   }
@@ -70,9 +70,8 @@ function receiptProblem(row: ReceiptRow, fact: BatchFact, tenantId: string): str
   ];
   const differing = pairs.filter(([, said, sealed]) => said !== sealed).map(([name]) => name);
   if (differing.length > 0) return `its receipt disagrees with the ledger on ${differing.join(', ')}`;
-  const { sourceId, revision } = { sourceId: row.source_id, revision: BigInt(row.revision) };
-  const id = batchIdOf({ ...fact, tenantId, sourceId, revision });
-  return id === row.batch_id ? undefined : 'its receipt names another source or revision than its id';
+  const proven = isOrigin(fact, tenantId, { sourceId: row.source_id, revision: BigInt(row.revision) });
+  return proven ? undefined : 'its receipt names another source or revision than its id';
 }
 
 /** A batch whose entry stands without a receipt is on its way, unless the run it belongs to has come to its end. */
@@ -80,7 +79,7 @@ async function checkUnsettled(
   { tenantId, relational, findings }: VerifyContext,
   batches: Map<string, BatchFact>,
 ): Promise<void> {
-  const unsettled = [...batches.values()].filter((fact) => fact.settled === undefined && fact.runId !== undefined);
+  const unsettled = [...batches.values()].filter((fact) => !fact.settled && fact.runId !== undefined);
   if (unsettled.length === 0) return;
   const ended = await relational.query<{ run_id: string }>(
     `select run_id from run where tenant_id = $1 and run_id = any($2::uuid[]) and state in ('succeeded', 'quarantined')`,

@@ -1,6 +1,6 @@
 // Every live record against its own hash, its batch's sealed list, and its batch's id; and that no record has gone.
 import type { StoredRecord } from '#storage';
-import { batchIdOf, toBatchFact, type BatchFact } from './batch-fact.ts';
+import { isOrigin, toBatchFact, type BatchFact, type BatchOrigin } from './batch-fact.ts';
 import { toLedgerEntry, type LeafRow } from './leaf.ts';
 import { recordHash } from './record-hash.ts';
 import { digestBytes, readLeaves } from './verify-batches.ts';
@@ -29,7 +29,9 @@ export async function verifyRecords(
   await checkDoubles(context);
   // While records are being written, a batch may have given way to one that the ledger did not show yet.
   if ((await canonical.dataVersion(tenantId)) === dataVersion) {
+    const unsure = new Set(judge.unknown.values());
     for (const [fact, missing] of gone(batches)) {
+      if (unsure.has(fact.origin!.sourceId)) continue;
       const problem = `${missing} of its ${fact.records} records are gone, and no newer batch can have replaced them`;
       findings.add('canonical', `batch ${fact.batchId}`, problem);
     }
@@ -68,7 +70,7 @@ function createJudge({ blobs, findings }: VerifyContext, batches: Map<string, Ba
         return;
       }
       fact.live++;
-      if (batchIdOf({ ...record, chunk: fact.chunk }) !== record.batchId) {
+      if (!isOf(record, fact)) {
         wrong(`its source, payload, profile or revision is not that of its batch ${record.batchId}`);
       } else if (BigInt(record.capturedAtMs) !== (record.revision & capturePart)) {
         wrong('its capture time is not that of its revision');
@@ -79,6 +81,14 @@ function createJudge({ blobs, findings }: VerifyContext, batches: Map<string, Ba
       }
     },
   };
+}
+
+function isOf(record: StoredRecord, fact: BatchFact): boolean {
+  return (
+    record.rawSha256 === fact.rawSha256 &&
+    record.profileDigest === fact.profileDigest &&
+    isOrigin(fact, record.tenantId, record)
+  );
 }
 
 function hashOf(record: StoredRecord): string | undefined {
@@ -137,34 +147,29 @@ async function checkDoubles({ tenantId, canonical, findings }: VerifyContext): P
   for (const [id, n] of rows) findings.add('canonical', `record ${String(id)}`, `it has ${String(n)} live rows`);
 }
 
+type PlacedFact = BatchFact & { origin: BatchOrigin };
+
 /**
  * Batches that lost more records than newer batches of their source hold: each live record of a newer batch can have
- * replaced one record of an older one, and nothing else retires records.
+ * replaced one record of an older one, and nothing else retires records. Chunks of one payload share no record, two
+ * payloads of one revision may: there the store lets one win.
  */
 function* gone(batches: Map<string, BatchFact>): Generator<[BatchFact, number]> {
-  const bySource = new Map<string, (BatchFact & { settled: { revision: bigint } })[]>();
-  for (const fact of batches.values()) {
-    if (fact.settled === undefined) continue;
-    const { sourceId } = fact.settled;
-    const own = bySource.get(sourceId) ?? [];
-    own.push(fact as BatchFact & { settled: { revision: bigint } });
-    bySource.set(sourceId, own);
-  }
-  for (const facts of bySource.values()) {
-    facts.sort((a, b) =>
-      a.settled.revision < b.settled.revision ? 1 : a.settled.revision > b.settled.revision ? -1 : 0,
-    );
+  const placed = [...batches.values()].filter((fact): fact is PlacedFact => fact.origin !== undefined);
+  for (const facts of Map.groupBy(placed, (fact) => fact.origin.sourceId).values()) {
+    facts.sort((a, b) => Number(b.origin.revision > a.origin.revision) - Number(b.origin.revision < a.origin.revision));
     let newer = 0;
-    for (let n = 0; n < facts.length;) {
-      const { revision } = facts[n]!.settled;
-      let live = 0;
-      for (; facts[n]?.settled.revision === revision; n++) {
-        const fact = facts[n]!;
-        const missing = fact.records - fact.live;
-        if (missing > newer) yield [fact, missing];
-        live += fact.live;
+    for (const peers of Map.groupBy(facts, (fact) => fact.origin.revision).values()) {
+      const live = sumLive(peers);
+      for (const ofPayload of Map.groupBy(peers, (fact) => fact.rawSha256).values()) {
+        const others = newer + live - sumLive(ofPayload);
+        for (const fact of ofPayload) if (fact.records - fact.live > others) yield [fact, fact.records - fact.live];
       }
       newer += live;
     }
   }
+}
+
+function sumLive(facts: readonly BatchFact[]): number {
+  return facts.reduce((sum, fact) => sum + fact.live, 0);
 }

@@ -57,6 +57,25 @@ describe('what holds', () => {
   });
 });
 
+describe('what is on its way', () => {
+  test('a newer batch whose job never settled accounts for what it replaced', async () => {
+    const { tenantId, all } = await world({ ids: ['a', 'b'] }, { ids: ['b', 'a'], capturedAtMs: later });
+    await engines.relational.execute('delete from batch_receipt where batch_id = $1', [all[1]!.batchId]);
+    await engines.relational.execute(
+      "update run set state = 'cancelled', run_id = gen_random_uuid() where run_id = $1",
+      [all[1]!.runId],
+    );
+    expect((await verify(tenantId)).filter((finding) => finding.plane === 'canonical')).toEqual([]);
+  });
+
+  test('of two payloads of one instant, either may have replaced the other', async () => {
+    const { tenantId } = await world({ ids: ['a', 'b'] }, { ids: ['a', 'b'], magnitude: 3 });
+    const report = await engines.audit.verify(tenantId);
+    expect(report.findings).toEqual([]);
+    expect(report.records).toBe(2);
+  });
+});
+
 describe('the ledger', () => {
   const sql = (text: string, params: (string | number)[]): Promise<number> => engines.relational.execute(text, params);
 
