@@ -1,0 +1,56 @@
+import type { ReasonCode } from '#contracts';
+import { mask } from './mask.ts';
+import { type Cell, pointerTo } from './path.ts';
+
+/** One reason why a candidate cannot become a record. */
+export interface Failure {
+  reason: ReasonCode;
+  rule: string;
+  pointer: string;
+  message: string;
+  masked: string;
+}
+
+/** Where a rule stands in the profile and what it reads. */
+export interface Site {
+  /** e.g. `records[0].dimensions.place` */
+  rule: string;
+  /** RFC 6901 in the row; of the unpivoted column for @column and @cell. */
+  pointer: string;
+  ofCell: boolean;
+}
+
+/** The state of mapping one candidate; one object serves them all. */
+export class Attempt {
+  cell: Cell | undefined = undefined;
+  failures: Failure[] = [];
+  /** A required field is missing. */
+  missed = false;
+  /** Set by an int64 or decimal whose value a double cannot hold. */
+  exactText: string | undefined = undefined;
+  /** Characters of text that the row's candidates hold, so that batches can be bounded. */
+  weight = 0;
+  /** The row's numbers come with their source text where it matters. */
+  exactPass = false;
+
+  begin(cell: Cell | undefined): void {
+    this.cell = cell;
+    this.missed = false;
+    // A list that has been handed out belongs to its taker.
+    if (this.failures.length > 0) this.failures = [];
+  }
+
+  fail(site: Site, reason: ReasonCode, message: string, value: unknown): undefined {
+    const pointer = site.ofCell && this.cell !== undefined ? pointerTo([this.cell.column]) : site.pointer;
+    this.failures.push({ reason, rule: site.rule, pointer, message, masked: mask(value) });
+    return undefined;
+  }
+
+  miss(site: Site): undefined {
+    this.missed = true;
+    return this.fail(site, 'missing_field', 'A required field is missing or empty.', undefined);
+  }
+}
+
+/** Thrown when a text needs a number's source digits: the row is to be parsed exactly and mapped again. */
+export const needsExactPass = Symbol('needs exact pass');

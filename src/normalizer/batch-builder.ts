@@ -1,0 +1,187 @@
+import { recordHash, type HashedRecord } from '#audit';
+import type { Counts, ReasonCode } from '#contracts';
+import { shortId } from '#kit';
+import type { CanonicalRecord } from '#storage';
+import type { Failure } from './attempt.ts';
+import { type BatchFrame, contractCheck } from './contract-check.ts';
+import type { IdMap } from './id-map.ts';
+import { mask, storable } from './mask.ts';
+import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
+import type { CandidateSink } from './row-reader.ts';
+
+/** A failing candidate and rule, before it becomes a quarantine row. */
+export interface Rejection extends Failure, RowPlace {
+  candidate: number;
+}
+
+/** One chunk of a payload's candidates: the unit of writing, dedupe and audit. Cut by content alone, so a repeat gives the same batches. */
+export interface Batch {
+  batchId: string;
+  chunk: number;
+  records: CanonicalRecord[];
+  rejections: Rejection[];
+  counts: Counts;
+}
+
+export interface BatchLimits {
+  /** At most 2^14. */
+  candidates: number;
+  /** Characters of text that a batch may hold before it is cut. */
+  weight: number;
+}
+
+export const defaultLimits: BatchLimits = { candidates: 16_384, weight: 16 << 20 };
+
+/** Which of several valid candidates with one record id is kept. */
+export type Dedupe =
+  /** The first one; ids seen so far. */
+  | { keep: 'first'; seen: IdMap }
+  /** The last one, looked up: id → ordinal of its last valid candidate in the payload. */
+  | { keep: 'last'; lasts: IdMap }
+  /** The last one within this batch, which holds the whole payload. */
+  | { keep: 'lastInBatch' };
+
+export interface BatchBuilder extends CandidateSink {
+  /** Batches that are full; the caller takes them out. */
+  ready: Batch[];
+  /** The last batch, even when it is the only one and empty; undefined when nothing is left. `bytes`: the payload's size. */
+  finish(bytes: number): Batch | undefined;
+}
+
+export function emptyCounts(): Counts {
+  return { rows: 0, candidates: 0, records: 0, quarantined: 0, deduplicated: 0, skipped: 0, bytes: 0 };
+}
+
+/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
+export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
+  const check = contractCheck(frame);
+  const ready: Batch[] = [];
+  let batch = newBatch(0);
+  let weight = 0;
+  let bytesBefore = 0;
+  let ordinal = 0;
+  /** For `lastInBatch`: id → place in batch.records. */
+  let places = new Map<string, number>();
+  /** Places of records that a later one replaced. */
+  let dropped = new Set<number>();
+  const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
+  const hashed = { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } as HashedRecord;
+
+  function newBatch(chunk: number): Batch {
+    const parts = ['batch', frame.tenantId, frame.sourceId, frame.rawSha256, frame.profileDigest];
+    const batchId = shortId([...parts, String(frame.revision), String(chunk)]);
+    return { batchId, chunk, records: [], rejections: [], counts: emptyCounts() };
+  }
+
+  function cut(end: number): void {
+    batch.counts.bytes = end - bytesBefore;
+    bytesBefore = end;
+    if (dropped.size > 0) batch.records = batch.records.filter((_, i) => !dropped.has(i));
+    dropped = new Set();
+    batch.counts.records = batch.records.length;
+    ready.push(batch);
+    batch = newBatch(batch.chunk + 1);
+    weight = 0;
+    places = new Map();
+  }
+
+  function reject(failures: readonly Failure[], place: RowPlace, candidate: number): void {
+    batch.counts.quarantined++;
+    for (const failure of failures) batch.rejections.push({ ...failure, ...place, candidate });
+    weight += 512 * failures.length;
+  }
+
+  function hashOf(record: CanonicalRecord): string {
+    hashed.kind = record.kind;
+    hashed.name = record.name;
+    hashed.tsMs = record.tsMs;
+    hashed.recordId = record.recordId;
+    hashed.value = record.value;
+    hashed.unit = record.unit;
+    hashed.dimensions = record.dimensions;
+    hashed.measures = record.measures;
+    hashed.exact = record.exact;
+    hashed.byteStart = record.byteStart;
+    hashed.byteEnd = record.byteEnd;
+    hashed.row = record.row;
+    return recordHash(hashed);
+  }
+
+  /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
+  function admit(record: CanonicalRecord, place: RowPlace, candidate: number): void {
+    record.recordHash = hashOf(record);
+    const violation = check(record, record.recordHash, batch.batchId);
+    if (violation !== undefined) {
+      reject([contractFailure(record, violation)], place, candidate);
+      return;
+    }
+    if (dedupe.keep === 'first') {
+      if (dedupe.seen.get(record.recordId) !== undefined) batch.counts.deduplicated++;
+      else {
+        dedupe.seen.set(record.recordId, ordinal);
+        batch.records.push(record);
+      }
+    } else if (dedupe.keep === 'last') {
+      if (dedupe.lasts.get(record.recordId) !== ordinal) batch.counts.deduplicated++;
+      else batch.records.push(record);
+    } else {
+      const before = places.get(record.recordId);
+      if (before !== undefined) {
+        dropped.add(before);
+        batch.counts.deduplicated++;
+      }
+      places.set(record.recordId, batch.records.length);
+      batch.records.push(record);
+    }
+  }
+
+  function count(place: RowPlace): void {
+    batch.counts.candidates++;
+    ordinal++;
+    if (batch.counts.candidates >= limits.candidates) cut(place.end);
+  }
+
+  return {
+    ready,
+    candidates(out, place, rowWeight) {
+      batch.counts.rows++;
+      weight += rowWeight;
+      for (let i = 0; i < out.length; i++) {
+        const candidate: Candidate = out[i]!;
+        if (candidate === skipped) batch.counts.skipped++;
+        else if (Array.isArray(candidate)) reject(candidate, place, i);
+        else admit(candidate, place, i);
+        count(place);
+      }
+      if (weight >= limits.weight) cut(place.end);
+    },
+    fault(reason, place, message) {
+      if (reason !== 'no_rows' && reason !== 'empty_payload') batch.counts.rows++;
+      reject([{ reason, rule: 'format', pointer: '', message, masked: `${place.end - place.start} bytes` }], place, 0);
+      count(place);
+    },
+    finish(bytes) {
+      const { counts, chunk } = batch;
+      if (counts.candidates === 0 && counts.rows === 0 && chunk > 0) return undefined;
+      cut(bytes);
+      return ready.pop();
+    },
+  };
+}
+
+function contractFailure(record: CanonicalRecord, violation: { pointer: string; message: string }): Failure {
+  const [member, name] = violation.pointer.split('/').slice(1);
+  const values = { name: record.name, dimensions: record.dimensions, measures: record.measures } as Record<
+    string,
+    unknown
+  >;
+  const found = member === undefined ? undefined : values[member];
+  const value = name === undefined || typeof found !== 'object' ? found : (found as Record<string, unknown>)[name];
+  return {
+    reason: 'contract_violation' satisfies ReasonCode,
+    rule: `contract canonical/${record.kind}`,
+    pointer: violation.pointer,
+    message: storable(`The record does not satisfy its contract: ${violation.pointer} ${violation.message}.`, 2000),
+    masked: mask(value),
+  };
+}

@@ -1,0 +1,119 @@
+import { compile as compileQuery } from 'json-p3';
+import { type Profile, validator } from '#contracts';
+import { ChartlyError, type ErrorDetail } from '#kit';
+import { Attempt, needsExactPass } from './attempt.ts';
+import { parseExact } from './json-rows.ts';
+import { Columns, type RowValue } from './path.ts';
+import { type Candidate, compileRecord, type RecordSetting, type RowPlace } from './record-rule.ts';
+import { streamingSteps } from './select-path.ts';
+import { zoneOf } from './zone.ts';
+
+/** A profile ready to map rows. It keeps state for the row under way: one for each payload. */
+export interface CompiledProfile {
+  profile: Profile;
+  /** CSV columns, to be bound when the header is known; undefined for JSON rows. */
+  columns: Columns | undefined;
+  /** Appends the candidates of a row to `out`, and returns how many characters of text they hold. `text`: the row's JSON. */
+  map(row: RowValue, text: string | undefined, place: RowPlace, out: Candidate[]): number;
+}
+
+/** Compiles a profile. Throws `profile_invalid` with one detail for each thing wrong. */
+export function compileProfile(profile: Profile, recordId: RecordSetting['recordId']): CompiledProfile {
+  const details: ErrorDetail[] = [];
+  const problem = (pointer: string, message: string): void => void details.push({ pointer, message });
+  const valid = validator('profiles/profile');
+  if (!valid(profile)) {
+    for (const { pointer, message } of valid.violations()) problem(pointer, message);
+    throw invalid(profile, details);
+  }
+  checkFormat(profile, problem);
+  const columns = profile.format === 'csv' ? new Columns() : undefined;
+  const mappers = profile.records.map((rule, index) =>
+    compileRecord(rule, { profile, columns, index, problem, recordId }),
+  );
+  if (details.length > 0) throw invalid(profile, details);
+
+  const attempt = new Attempt();
+  const declaresExact = columns === undefined && declaresExactNumbers(profile);
+  function mapAll(row: RowValue, place: RowPlace, out: Candidate[]): number {
+    attempt.weight = 0;
+    for (const mapper of mappers) mapper(row, place, attempt, out);
+    return attempt.weight;
+  }
+  return {
+    profile,
+    columns,
+    map(row, text, place, out) {
+      // CSV fields are texts: there is nothing to read again.
+      attempt.exactPass = text === undefined;
+      if (text !== undefined && declaresExact && longNumber.test(text)) {
+        attempt.exactPass = true;
+        return mapAll(parseExact(text), place, out);
+      }
+      const mark = out.length;
+      try {
+        return mapAll(row, place, out);
+      } catch (error) {
+        if (error !== needsExactPass || text === undefined) throw error;
+        out.length = mark;
+        attempt.exactPass = true;
+        return mapAll(parseExact(text), place, out);
+      }
+    },
+  };
+}
+
+/** A number of at most 15 digits and a small exponent is printed back by its double; only rows with others need their source text. */
+const longNumber = /\d[\d.]{15}|[\d.][eE][+-]?\d{3}/;
+
+function declaresExactNumbers(profile: Profile): boolean {
+  const rules = profile.records.flatMap((r) => [
+    r.name,
+    r.ts,
+    r.value,
+    ...r.key,
+    ...Object.values(r.dimensions ?? {}),
+    ...Object.values(r.measures ?? {}),
+  ]);
+  return rules.some((rule) => typeof rule === 'object' && (rule.cast === 'int64' || rule.cast === 'decimal'));
+}
+
+function invalid(profile: Profile, details: ErrorDetail[]): ChartlyError {
+  const name = typeof profile?.profile === 'string' ? `The profile ${profile.profile}` : 'The profile';
+  const [first] = details;
+  const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
+  return new ChartlyError('profile_invalid', `${name} does not compile: ${first?.pointer} ${first?.message}${more}.`, {
+    details,
+  });
+}
+
+function checkFormat(profile: Profile, problem: (pointer: string, message: string) => void): void {
+  const { format, select, csv } = profile;
+  if (select !== undefined) {
+    if (format !== 'json') problem('/select', `only format json has a selection, and this is ${format}`);
+    else if (streamingSteps(select) === undefined) checkQuery(select, problem);
+  }
+  if (csv !== undefined && format !== 'csv') problem('/csv', `only format csv has this, and this is ${format}`);
+  if (format === 'csv' && csv?.header === false && csv.columns === undefined)
+    problem('/csv/columns', 'without a header the columns need names');
+  for (const option of ['delimiter', 'quote'] as const) {
+    const character = csv?.[option];
+    if (character !== undefined && !/^[\t -~]$/.test(character))
+      problem(`/csv/${option}`, 'one ASCII character (or tab) is needed');
+  }
+  if ((csv?.delimiter ?? ',') === (csv?.quote ?? '"')) problem('/csv/quote', 'quote and delimiter are the same');
+  if (new Set(csv?.columns).size !== (csv?.columns?.length ?? 0)) problem('/csv/columns', 'a name occurs twice');
+  try {
+    if (profile.timezone !== undefined) zoneOf(profile.timezone);
+  } catch {
+    problem('/timezone', 'there is no such time zone; use an IANA name such as Europe/Berlin');
+  }
+}
+
+function checkQuery(select: string, problem: (pointer: string, message: string) => void): void {
+  try {
+    compileQuery(select);
+  } catch (error) {
+    problem('/select', `this is no RFC 9535 JSONPath: ${(error as Error).message}`);
+  }
+}

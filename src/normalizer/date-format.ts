@@ -1,0 +1,225 @@
+/** Local fields of a parsed time. `offset` in minutes when the text carries one. */
+export interface DateFields {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+  minute: number;
+  second: number;
+  ms: number;
+  offset: number | undefined;
+  /** 0 am, 1 pm, -1 not said. */
+  half: number;
+}
+
+/** Reads a piece of text at a position into the fields; the next position, or -1. */
+type Step = (text: string, at: number, into: DateFields) => number;
+
+/** Parses a whole text into fields; false when it does not fit or the date or time of day does not exist. */
+export type DateParser = (text: string, into: DateFields) => boolean;
+
+export class FormatError extends Error {}
+
+const months = [
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
+];
+
+/**
+ * Compiles a format: yyyy yy M MM MMM MMMM d dd H HH h hh m mm s ss SSS a, Z ZZ XXX (an offset or `Z`), quoted text, and any character that is not a
+ * letter as itself (and `T`). Month names are English. Two-digit years: 00 to 68 are 2000 to 2068, 69 to 99 are 1969 to 1999. `iso`: RFC 3339, ISO date, ISO date and time.
+ * What a format does not name is the start: January, the 1st, midnight.
+ */
+export function compileDateFormat(format: string): DateParser {
+  if (format === 'iso') return parseIso;
+  const { steps, seen } = tokenize(format);
+  if (!seen.has('year')) throw new FormatError('a format needs a year (yyyy or yy)');
+  if (seen.has('hour12') !== seen.has('half'))
+    throw new FormatError('h and hh need a (am or pm), and the other way round');
+  return (text, into) => {
+    reset(into);
+    let at = 0;
+    for (const step of steps) {
+      at = step(text, at, into);
+      if (at < 0) return false;
+    }
+    return at === text.length && settleHour(into) && exists(into);
+  };
+}
+
+function tokenize(format: string): { steps: Step[]; seen: Set<string> } {
+  const steps: Step[] = [];
+  const seen = new Set<string>();
+  const pattern = /'([^']*)'|([A-Za-z])\2*|[^A-Za-z']/gy;
+  let at = 0;
+  for (let found = pattern.exec(format); found !== null; found = pattern.exec(format)) {
+    at = pattern.lastIndex;
+    const [token, quoted] = found;
+    const known = tokens[token];
+    if (quoted !== undefined) steps.push(literal(quoted === '' ? "'" : quoted));
+    else if (known !== undefined) {
+      if (seen.has(known.field)) throw new FormatError(`\`${token}\` gives the ${known.field} a second time`);
+      seen.add(known.field);
+      steps.push(known.step);
+    } else if (!/[A-Za-z]/.test(token) || token === 'T') steps.push(literal(token));
+    else throw new FormatError(`\`${token}\` is no token; put text in single quotes`);
+  }
+  if (at !== format.length) throw new FormatError('a single quote is not closed');
+  return { steps, seen };
+}
+
+function literal(expected: string): Step {
+  return (text, at) => (text.startsWith(expected, at) ? at + expected.length : -1);
+}
+
+type NumberField = 'year' | 'month' | 'day' | 'hour' | 'minute' | 'second' | 'ms';
+
+function digits(min: number, max: number, field: NumberField): Step {
+  return (text, at, into) => {
+    let value = 0;
+    let i = at;
+    for (; i < at + max; i++) {
+      const d = text.charCodeAt(i) - 48;
+      if (!(d >= 0 && d <= 9)) break;
+      value = value * 10 + d;
+    }
+    if (i - at < min) return -1;
+    into[field] = value;
+    return i;
+  };
+}
+
+const twoDigits = digits(2, 2, 'year');
+const shortYear: Step = (text, at, into) => {
+  const next = twoDigits(text, at, into);
+  into.year += into.year < 69 ? 2000 : 1900;
+  return next;
+};
+
+function monthName(short: boolean): Step {
+  const names = short ? months.map((m) => m.slice(0, 3)) : months;
+  return (text, at, into) => {
+    for (let i = 0; i < 12; i++) {
+      const name = names[i]!;
+      if (text.slice(at, at + name.length).toLowerCase() === name) {
+        into.month = i + 1;
+        return at + name.length;
+      }
+    }
+    return -1;
+  };
+}
+
+const half: Step = (text, at, into) => {
+  const two = text.slice(at, at + 2).toLowerCase();
+  if (two !== 'am' && two !== 'pm') return -1;
+  into.half = two === 'am' ? 0 : 1;
+  return at + 2;
+};
+
+const offsetPattern = /([+-])(\d{1,2})(?::?([0-5]\d))?/y;
+
+const offset: Step = (text, at, into) => {
+  const c = text[at];
+  if (c === 'Z' || c === 'z') {
+    into.offset = 0;
+    return at + 1;
+  }
+  offsetPattern.lastIndex = at;
+  const found = offsetPattern.exec(text);
+  if (found === null || Number(found[2]) > 18) return -1;
+  const minutes = Number(found[2]) * 60 + Number(found[3] ?? 0);
+  into.offset = found[1] === '-' ? -minutes : minutes;
+  return offsetPattern.lastIndex;
+};
+
+const tokens: Record<string, { field: string; step: Step } | undefined> = Object.assign(Object.create(null), {
+  yyyy: { field: 'year', step: digits(4, 4, 'year') },
+  yy: { field: 'year', step: shortYear },
+  M: { field: 'month', step: digits(1, 2, 'month') },
+  MM: { field: 'month', step: digits(2, 2, 'month') },
+  MMM: { field: 'month', step: monthName(true) },
+  MMMM: { field: 'month', step: monthName(false) },
+  d: { field: 'day', step: digits(1, 2, 'day') },
+  dd: { field: 'day', step: digits(2, 2, 'day') },
+  H: { field: 'hour', step: digits(1, 2, 'hour') },
+  HH: { field: 'hour', step: digits(2, 2, 'hour') },
+  h: { field: 'hour12', step: digits(1, 2, 'hour') },
+  hh: { field: 'hour12', step: digits(2, 2, 'hour') },
+  m: { field: 'minute', step: digits(1, 2, 'minute') },
+  mm: { field: 'minute', step: digits(2, 2, 'minute') },
+  s: { field: 'second', step: digits(1, 2, 'second') },
+  ss: { field: 'second', step: digits(2, 2, 'second') },
+  SSS: { field: 'millisecond', step: digits(3, 3, 'ms') },
+  a: { field: 'half', step: half },
+  Z: { field: 'offset', step: offset },
+  ZZ: { field: 'offset', step: offset },
+  XXX: { field: 'offset', step: offset },
+});
+
+const isoPattern =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
+
+/** Fractions of a second beyond milliseconds are cut off. */
+const parseIso: DateParser = (text, into) => {
+  reset(into);
+  const found = isoPattern.exec(text);
+  if (found === null) return false;
+  const [, year, month, day, hour, minute, second, fraction, sign, offsetHours, offsetMinutes] = found;
+  into.year = +year!;
+  into.month = +month!;
+  into.day = +day!;
+  if (hour === undefined) return exists(into);
+  into.hour = +hour;
+  into.minute = +minute!;
+  if (second !== undefined) into.second = +second;
+  if (fraction !== undefined) into.ms = +`${fraction}00`.slice(0, 3);
+  if (sign !== undefined) {
+    const minutes = +offsetHours! * 60 + +(offsetMinutes ?? 0);
+    if (+offsetHours! > 18 || +(offsetMinutes ?? 0) > 59) return false;
+    into.offset = sign === '-' ? -minutes : minutes;
+  } else if (text.endsWith('Z') || text.endsWith('z')) into.offset = 0;
+  return exists(into);
+};
+
+export function newDateFields(): DateFields {
+  return { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, ms: 0, offset: undefined, half: -1 };
+}
+
+function reset(into: DateFields): void {
+  into.month = into.day = 1;
+  into.hour = into.minute = into.second = into.ms = 0;
+  into.offset = undefined;
+  into.half = -1;
+}
+
+function settleHour(into: DateFields): boolean {
+  if (into.half < 0) return true;
+  if (into.hour < 1 || into.hour > 12) return false;
+  into.hour = (into.hour % 12) + 12 * into.half;
+  return true;
+}
+
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function exists({ year, month, day, hour, minute, second }: DateFields): boolean {
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return false;
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return day <= monthDays[month - 1]! + (month === 2 && leap ? 1 : 0);
+}
+
+/** The fields as milliseconds, read as if they were UTC. */
+export function fieldsMs(f: DateFields): number {
+  if (f.year < 100) return new Date(0).setUTCFullYear(f.year, f.month - 1, f.day);
+  return Date.UTC(f.year, f.month - 1, f.day, f.hour, f.minute, f.second, f.ms);
+}

@@ -1,0 +1,258 @@
+import { isoMs } from '#kit';
+import type { FieldRule, Profile, Rule } from '#contracts';
+import { Attempt, type Site } from './attempt.ts';
+import { castBoolean, castDatetime, castDecimal, castEpoch, castFloat, castInt64, castText } from './cast.ts';
+import { FormatError } from './date-format.ts';
+import { NumberText } from './json-rows.ts';
+import { type Cell, type Columns, compilePath, PathError, type RowValue } from './path.ts';
+
+/** Reads one field of a row. Undefined: missing, or failed (then the attempt says so). */
+export interface Field<T> {
+  read(row: RowValue, attempt: Attempt): T | undefined;
+  site: Site;
+  /** Its numbers may carry exact text: look at attempt.exactText after each read. */
+  exact: boolean;
+  /** The rule reads @cell: its null values make the cell an empty one. */
+  cellNulls: readonly string[] | undefined;
+}
+
+export interface FieldSetting {
+  profile: Profile;
+  /** CSV columns; undefined for JSON rows. */
+  columns: Columns | undefined;
+  unpivot: boolean;
+  /** Always required, whatever the rule says. */
+  required: boolean;
+  /** `records[0].ts`, and its JSON pointer in the profile. */
+  rule: string;
+  pointer: string;
+  problem: (pointer: string, message: string) => void;
+}
+
+type CastName = NonNullable<Rule['cast']>;
+const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us'];
+const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal'];
+
+/** A text: dimensions, key parts, names. Numbers, truths and times take their canonical text. */
+export function textField(rule: FieldRule, setting: FieldSetting): Field<string> {
+  const full = ruleOf(rule);
+  const name = full.cast ?? 'text';
+  if (timeCasts.includes(name)) {
+    return compile(full, setting, name, timeCast(name, full, setting), (ms) => isoMs(ms));
+  }
+  if (name === 'int64') return compile(full, setting, name, castInt64, same);
+  if (name === 'decimal') return compile(full, setting, name, castDecimal, same);
+  if (name === 'float') return compile(full, setting, name, castFloat, (n) => String(n));
+  if (name === 'boolean') return compile(full, setting, name, castBoolean, (b) => (b ? 'true' : 'false'));
+  return compile(full, setting, name, castText, same);
+}
+
+/** A number: measures and values. */
+export function numberField(rule: FieldRule, setting: FieldSetting): Field<number> {
+  const full = ruleOf(rule);
+  const name = full.cast ?? 'float';
+  if (name === 'int64') return compile(full, setting, name, castInt64, Number);
+  if (name === 'decimal') return compile(full, setting, name, castDecimal, Number);
+  if (name === 'boolean') return compile(full, setting, name, castBoolean, (b) => (b ? 1 : 0));
+  if (name !== 'float')
+    setting.problem(`${setting.pointer}/cast`, `\`${name}\` gives no number; use float, int64, decimal or boolean`);
+  return compile(full, setting, name, castFloat, same);
+}
+
+/** An instant in milliseconds: ts. */
+export function timeField(rule: FieldRule, setting: FieldSetting): Field<number> {
+  const full = ruleOf(rule);
+  const name = full.cast ?? 'datetime';
+  if (!timeCasts.includes(name))
+    setting.problem(
+      `${setting.pointer}/cast`,
+      `\`${name}\` gives no time; use datetime, epoch_s, epoch_ms or epoch_us`,
+    );
+  return compile(full, setting, name, timeCast(name, full, setting), same);
+}
+
+function same<T>(value: T): T {
+  return value;
+}
+
+function ruleOf(rule: FieldRule): Rule {
+  return typeof rule === 'string' ? { path: rule } : rule;
+}
+
+type CastOf<C> = (value: unknown, attempt: Attempt, site: Site) => C | undefined;
+
+function timeCast(name: CastName, rule: Rule, setting: FieldSetting): CastOf<number> {
+  if (name === 'epoch_s' || name === 'epoch_ms' || name === 'epoch_us') return castEpoch(name);
+  try {
+    return castDatetime(rule, setting.profile);
+  } catch (error) {
+    if (error instanceof FormatError) setting.problem(`${setting.pointer}/format`, error.message);
+    else if (error instanceof RangeError)
+      setting.problem(
+        `${setting.pointer}/timezone`,
+        'there is no such time zone; use an IANA name such as Europe/Berlin',
+      );
+    else throw error;
+    return () => undefined;
+  }
+}
+
+function compile<C, T>(
+  rule: Rule,
+  setting: FieldSetting,
+  name: CastName,
+  cast: CastOf<C>,
+  finish: (cast: C) => T,
+): Field<T> {
+  checkOptions(rule, setting, name);
+  const path = pathOf(rule, setting);
+  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofCell: path?.special !== undefined };
+  const convert = withRange(
+    rule,
+    (value, attempt) => {
+      const typed = cast(value, attempt, site);
+      return typed === undefined ? undefined : finish(typed);
+    },
+    site,
+  );
+  const exact = name === 'int64' || name === 'decimal';
+  const cellNulls = path?.special === '@cell' ? (rule.null_values ?? []) : undefined;
+  if (rule.const !== undefined || path === undefined) {
+    return { read: fixed(rule.const ?? '', 'const', convert, setting), site, exact, cellNulls };
+  }
+  const required = setting.required || rule.required === true;
+  const fallback = rule.default === undefined ? undefined : fixed(rule.default, 'default', convert, setting);
+  const missing = fallback ?? (required ? (_row: RowValue, attempt: Attempt) => attempt.miss(site) : () => undefined);
+  const clean = cleaner(rule, setting.profile);
+  const mapped = mapper(rule);
+  const { get } = path;
+
+  const read = (row: RowValue, attempt: Attempt): T | undefined => {
+    const value = clean(get(row, attempt.cell));
+    if (value === undefined) return missing(row, attempt);
+    if (mapped === undefined) return convert(value, attempt);
+    const replaced = mapped(value);
+    if (replaced !== undefined) return convert(replaced, attempt);
+    if (fallback !== undefined) return fallback(row, attempt);
+    return attempt.fail(
+      site,
+      'value_not_mapped',
+      'The map has no entry for the value, and there is no default.',
+      value,
+    );
+  };
+  return { read, site, exact, cellNulls };
+}
+
+function pathOf(rule: Rule, setting: FieldSetting): ReturnType<typeof compilePath> | undefined {
+  if (rule.path === undefined) return undefined;
+  try {
+    return compilePath(rule.path, setting.columns, setting.unpivot);
+  } catch (error) {
+    if (!(error instanceof PathError)) throw error;
+    setting.problem(`${setting.pointer}/path`, error.message);
+    return undefined;
+  }
+}
+
+function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
+  const { pointer, problem } = setting;
+  if (name !== 'datetime') {
+    for (const option of ['format', 'timezone', 'ambiguous'] as const) {
+      if (rule[option] !== undefined)
+        problem(`${pointer}/${option}`, `only a datetime has a ${option}, and this is cast to ${name}`);
+    }
+  }
+  for (const option of ['min', 'max'] as const) {
+    if (rule[option] !== undefined && !numberCasts.includes(name))
+      problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
+  }
+  if (rule.min !== undefined && rule.max !== undefined && rule.min > rule.max)
+    problem(`${pointer}/min`, 'min is greater than max');
+}
+
+/** A constant or default: converted once, when the profile is compiled, so that a wrong one is found there. */
+function fixed<T>(
+  value: string | number | boolean,
+  option: 'const' | 'default',
+  convert: (value: unknown, attempt: Attempt) => T | undefined,
+  setting: FieldSetting,
+): (row: RowValue, attempt: Attempt) => T | undefined {
+  const trial = new Attempt();
+  trial.exactPass = true;
+  const result = convert(value, trial);
+  const exactText = trial.exactText;
+  for (const failure of trial.failures) setting.problem(`${setting.pointer}/${option}`, failure.message);
+  return (_row, attempt) => {
+    attempt.exactText = exactText;
+    return result;
+  };
+}
+
+function withRange<T>(
+  rule: Rule,
+  convert: (value: unknown, attempt: Attempt) => T | undefined,
+  site: Site,
+): typeof convert {
+  const { min = -Infinity, max = Infinity } = rule;
+  if (rule.min === undefined && rule.max === undefined) return convert;
+  return (value, attempt) => {
+    const result = convert(value, attempt);
+    if (result === undefined) return undefined;
+    const n = Number(result);
+    if (n >= min && n <= max) return result;
+    return attempt.fail(
+      site,
+      'value_out_of_range',
+      `The number is ${n < min ? `below ${min}` : `above ${max}`}.`,
+      value,
+    );
+  };
+}
+
+/** The values that count as missing become undefined; texts are trimmed and take their case. */
+function cleaner(rule: Rule, profile: Profile): (value: unknown) => unknown {
+  const nulls = nullValues(profile.null_values, rule.null_values);
+  const trim = rule.trim !== false;
+  const change = rule.case === 'lower' ? toLower : rule.case === 'upper' ? toUpper : undefined;
+  return (value) => {
+    if (typeof value === 'string') {
+      const text = trim ? trimmed(value) : value;
+      if (text === '' || nulls?.has(text) === true) return undefined;
+      return change === undefined ? text : change(text);
+    }
+    if (value === null || value === undefined) return undefined;
+    if (nulls !== undefined && (typeof value === 'number' || typeof value === 'boolean') && nulls.has(String(value)))
+      return undefined;
+    return value;
+  };
+}
+
+/** Tells whether an unpivoted cell is empty. */
+export function emptyCell(profile: Profile, more: readonly string[]): (cell: Cell) => boolean {
+  const clean = cleaner({ null_values: [...more] }, profile);
+  return ({ cell }) => clean(cell) === undefined;
+}
+
+function nullValues(...lists: (readonly string[] | undefined)[]): Set<string> | undefined {
+  const all = lists.flatMap((list) => list ?? []);
+  return all.length === 0 ? undefined : new Set(all);
+}
+
+function trimmed(text: string): string {
+  const { length } = text;
+  if (length === 0) return text;
+  const [first, last] = [text.charCodeAt(0), text.charCodeAt(length - 1)];
+  // Nearly every text starts and ends with a visible ASCII character.
+  if (first > 32 && first < 127 && last > 32 && last < 127) return text;
+  return text.trim();
+}
+
+const toLower = (text: string): string => text.toLowerCase();
+const toUpper = (text: string): string => text.toUpperCase();
+
+function mapper(rule: Rule): ((value: unknown) => string | undefined) | undefined {
+  if (rule.map === undefined) return undefined;
+  const entries = new Map(Object.entries(rule.map));
+  return (value) => entries.get(value instanceof NumberText ? value.source : String(value));
+}

@@ -1,0 +1,94 @@
+import type { Audit } from '#audit';
+import type { Counts } from '#contracts';
+import type { Clock, Logger } from '#kit';
+import type { Metrics } from '#observer';
+import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import { type Batch, emptyCounts } from './batch-builder.ts';
+import { writeBatch } from './batch-writer.ts';
+import { batches } from './batches.ts';
+import { compileProfile } from './compile.ts';
+import type { BatchFrame } from './contract-check.ts';
+import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
+import { quarantineReader } from './quarantine-reader.ts';
+import { supersedeOthers } from './quarantine-writer.ts';
+
+export interface NormalizerDeps {
+  relational: Relational;
+  blobs: BlobStore;
+  canonical: CanonicalStore;
+  audit: Audit;
+  logger: Logger;
+  metrics: Metrics;
+  clock: Clock;
+}
+
+/** The normalizer over the given stores. */
+export function createNormalizer(deps: NormalizerDeps): Normalizer {
+  return {
+    check(profile) {
+      compileProfile(profile, () => '');
+    },
+    normalize: (task) => normalize(deps, task),
+    ...quarantineReader(deps),
+  };
+}
+
+/** While the store writes one batch, the next one is parsed and mapped: one ahead and no more. */
+async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<NormalizeOutcome> {
+  const frame = frameOf(task);
+  const outcome: NormalizeOutcome = {
+    counts: emptyCounts(),
+    receipts: [],
+    written: { inserted: 0, replaced: 0, moved: 0, stale: 0 },
+  };
+  const write = async (batch: Batch): Promise<void> => {
+    const { receipt, written } = await writeBatch(deps, frame, task.runId, batch);
+    outcome.receipts.push(receipt);
+    addCounts(outcome.counts, receipt.counts);
+    for (const key of ['inserted', 'replaced', 'moved', 'stale'] as const) outcome.written[key] += written[key];
+    task.onProgress?.({ ...outcome.counts });
+  };
+  const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
+      await writing;
+      writing = write(batch);
+      // Awaited above or below; until then a failure must not count as unhandled.
+      writing.catch(() => {});
+    }
+  } finally {
+    // When mapping throws, the write under way still ends before the caller may try again.
+    await writing.catch(() => {});
+  }
+  await writing;
+  await supersedeOthers(deps.relational, frame);
+  outcome.counts.bytes = task.raw.size;
+  report(deps.metrics, task, outcome.counts);
+  return outcome;
+}
+
+function frameOf({ tenantId, sourceId, raw, profile }: NormalizeTask): BatchFrame {
+  const capturedAtMs = Date.parse(raw.captured_at);
+  return {
+    tenantId,
+    sourceId,
+    rawSha256: raw.sha256,
+    profileId: profile.profile.profile,
+    profileVersion: profile.profile.version,
+    profileDigest: profile.digest,
+    revision: BigInt(profile.ordinal) * 2n ** 44n + BigInt(capturedAtMs),
+    capturedAtMs,
+  };
+}
+
+function addCounts(sum: Counts, more: Counts): void {
+  for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += more[key];
+}
+
+function report(metrics: Metrics, task: NormalizeTask, counts: Counts): void {
+  const labels = { tenant_id: task.tenantId, source_id: task.sourceId };
+  for (const outcome of ['records', 'quarantined', 'deduplicated', 'skipped'] as const) {
+    if (counts[outcome] > 0) metrics.ingested({ ...labels, outcome }, counts[outcome]);
+  }
+}

@@ -1,0 +1,127 @@
+/** A row as mapping rules see it: a parsed JSON value, or the fields of a CSV row. */
+export type RowValue = unknown;
+
+/** What an unpivot rule adds to a row. */
+export interface Cell {
+  column: string;
+  cell: unknown;
+}
+
+export type Getter = (row: RowValue, cell: Cell | undefined) => unknown;
+
+export interface CompiledPath {
+  get: Getter;
+  /** RFC 6901, relative to the row. */
+  pointer: string;
+  special?: '@column' | '@cell';
+}
+
+/** Where each CSV column stands; filled when the header is known, -1 while it is absent. */
+export class Columns {
+  names: string[] = [];
+  private readonly slots = new Map<string, { index: number }>();
+
+  slot(name: string): { index: number } {
+    let slot = this.slots.get(name);
+    if (slot === undefined) {
+      slot = { index: this.names.indexOf(name) };
+      this.slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  bind(names: string[]): void {
+    this.names = names;
+    for (const [name, slot] of this.slots) slot.index = names.indexOf(name);
+  }
+}
+
+/** A path that is not one; `message` says where. */
+export class PathError extends Error {}
+
+/** Compiles a path. With `columns` the rows are CSV: the whole text is a column's name unless it starts with `$.` or `$[`. */
+export function compilePath(path: string, columns: Columns | undefined, unpivot: boolean): CompiledPath {
+  if (path === '@column' || path === '@cell') {
+    if (!unpivot) throw new PathError(`${path} has a meaning only in a record rule with unpivot`);
+    const get: Getter = path === '@column' ? (_row, cell) => cell!.column : (_row, cell) => cell!.cell;
+    return { get, pointer: '', special: path };
+  }
+  const query = path.startsWith('$.') || path.startsWith('$[') || path === '$';
+  const steps = query ? pathSteps(path, 1, true) : columns === undefined ? pathSteps(`.${path}`, 0, false) : [path];
+  const pointer = pointerTo(steps);
+  if (columns === undefined) return { get: follow(steps), pointer };
+  if (steps.length !== 1 || typeof steps[0] !== 'string') throw new PathError('a CSV row has columns alone: name one');
+  const slot = columns.slot(steps[0]);
+  return { get: (row) => (row as string[])[slot.index], pointer };
+}
+
+export function pointerTo(steps: readonly (string | number)[]): string {
+  return steps.map((s) => `/${String(s).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+const strictName = /\.([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)/y;
+const looseName = /\.([^.[\]]+)/y;
+const bracket = /\[\s*(?:(-?(?:0|[1-9]\d{0,15}))|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/y;
+
+/** The steps of an RFC 9535 singular query (strict names), or of the shorthand, whose names may hold anything but `.`, `[` and `]`. */
+function pathSteps(path: string, from: number, strict: boolean): (string | number)[] {
+  const steps: (string | number)[] = [];
+  const name = strict ? strictName : looseName;
+  // `['a b'].c` in shorthand arrives as `.['a b'].c`.
+  let at = !strict && path.startsWith('.[') ? 1 : from;
+  while (at < path.length) {
+    const pattern = path[at] === '.' ? name : bracket;
+    pattern.lastIndex = at;
+    const found = pattern.exec(path);
+    if (found === null)
+      throw new PathError(`the path is not understood from character ${at - from + (strict ? 2 : 1)} on`);
+    steps.push(pattern === name ? found[1]! : bracketStep(found));
+    at = pattern.lastIndex;
+  }
+  return steps;
+}
+
+function bracketStep([, index, single, double]: RegExpExecArray): string | number {
+  if (index !== undefined) return Number(index);
+  if (double !== undefined) return jsonText(`"${double}"`);
+  return jsonText(`"${single!.replaceAll(/\\'|"/g, (c) => (c === '"' ? '\\"' : "'"))}"`);
+}
+
+function jsonText(literal: string): string {
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    throw new PathError('a name in brackets has a malformed escape');
+  }
+}
+
+function follow(steps: (string | number)[]): Getter {
+  const [a, b] = steps.map(child);
+  if (steps.length === 0) return (row) => row;
+  if (steps.length === 1) return (row) => a!(row);
+  if (steps.length === 2) return (row) => b!(a!(row));
+  const all = steps.map(child);
+  return (row) => {
+    let value = row;
+    for (const one of all) value = one(value);
+    return value;
+  };
+}
+
+type Child = (value: unknown) => unknown;
+
+/** Members of objects and items of lists only: never what they inherit. */
+function child(step: string | number): Child {
+  if (typeof step === 'number') {
+    if (step >= 0) return (v) => (Array.isArray(v) ? (v as unknown[])[step] : undefined);
+    return (v) => (Array.isArray(v) ? (v as unknown[]).at(step) : undefined);
+  }
+  if (step in Object.prototype || step in Array.prototype || /^\d+$/.test(step)) {
+    return (v) => (isObject(v) && Object.hasOwn(v, step) ? v[step] : undefined);
+  }
+  return (v) => (typeof v === 'object' && v !== null ? (v as Record<string, unknown>)[step] : undefined);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

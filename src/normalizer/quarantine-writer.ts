@@ -1,0 +1,67 @@
+import { isoMs, shortId } from '#kit';
+import type { Relational } from '#storage';
+import type { Rejection } from './batch-builder.ts';
+import type { BatchFrame } from './contract-check.ts';
+import { storable } from './mask.ts';
+import { recoveryOf } from './recovery.ts';
+
+/** Rows of one statement: bounds the memory of its parameters, here and in the engine. */
+const rowsPerInsert = 2000;
+
+const insertText = `
+insert into quarantine (quarantine_id, tenant_id, source_id, run_id, reason_code, rule, pointer, message, value_masked, raw_sha256,
+  byte_start, byte_end, row, candidate, profile_id, profile_version, profile_digest, recovery, created_at)
+select q.id, $10, $11, $12::uuid, q.reason, q.rule, q.pointer, q.message, q.masked, $13,
+  q.byte_start, q.byte_end, q.row, q.candidate, $14, $15, $16, q.recovery, $17::timestamptz
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $18::int[], $19::text[])
+  as q(id, reason, rule, pointer, message, masked, byte_start, byte_end, row, candidate, recovery)
+on conflict (quarantine_id) do nothing`;
+
+/** Inserts a batch's rejections, many rows a statement. Ids are functions of the row and the rule, so a repeat changes nothing. */
+export async function writeRejections(
+  relational: Relational,
+  frame: BatchFrame,
+  runId: string,
+  rejections: readonly Rejection[],
+  nowMs: number,
+): Promise<void> {
+  for (let at = 0; at < rejections.length; at += rowsPerInsert) {
+    const part = rejections.slice(at, at + rowsPerInsert);
+    await relational.execute(insertText, [
+      part.map((r) => quarantineId(frame, r)),
+      part.map((r) => r.reason),
+      part.map((r) => storable(r.rule, 512)),
+      part.map((r) => storable(r.pointer, 2048)),
+      part.map((r) => storable(r.message, 2000)),
+      part.map((r) => storable(r.masked, 256)),
+      part.map((r) => r.start),
+      part.map((r) => r.end),
+      part.map((r) => r.row),
+      frame.tenantId,
+      frame.sourceId,
+      runId,
+      frame.rawSha256,
+      frame.profileId,
+      frame.profileVersion,
+      frame.profileDigest,
+      isoMs(nowMs),
+      part.map((r) => r.candidate),
+      part.map((r) => recoveryOf[r.reason]),
+    ]);
+  }
+}
+
+function quarantineId(frame: BatchFrame, r: Rejection): string {
+  const { tenantId, sourceId, rawSha256, profileDigest } = frame;
+  const place = [String(r.start), String(r.row), String(r.candidate)];
+  return shortId(['quarantine', tenantId, sourceId, rawSha256, profileDigest, ...place, r.rule, r.reason]);
+}
+
+/** What other versions of the profile found wrong with this payload no longer stands open: this version has judged it anew. */
+export async function supersedeOthers(relational: Relational, frame: BatchFrame): Promise<number> {
+  return relational.execute(
+    `update quarantine set state = 'superseded'
+     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest <> $4 and state = 'open'`,
+    [frame.tenantId, frame.rawSha256, frame.sourceId, frame.profileDigest],
+  );
+}

@@ -1,0 +1,210 @@
+import type { Profile, RecordRule } from '#contracts';
+import type { CanonicalRecord } from '#storage';
+import type { Attempt, Failure, Site } from './attempt.ts';
+import { emptyCell, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
+import { type Cell, type Columns, isObject, pointerTo, type RowValue } from './path.ts';
+
+/** Where the row under way stands in its payload. */
+export interface RowPlace {
+  row: number;
+  start: number;
+  end: number;
+}
+
+/** What became of a candidate: a record without its hash, the reasons why not, or nothing because the profile says so. */
+export type Candidate = CanonicalRecord | Failure[] | typeof skipped;
+export const skipped = Symbol('skipped');
+
+export type RecordMapper = (row: RowValue, place: RowPlace, attempt: Attempt, out: Candidate[]) => void;
+
+export interface RecordSetting {
+  profile: Profile;
+  columns: Columns | undefined;
+  index: number;
+  problem: FieldSetting['problem'];
+  /** The record's id from its kind and key values. */
+  recordId: (kind: RecordRule['kind'], key: readonly string[]) => string;
+}
+
+interface Named<T> {
+  name: string;
+  field: Field<T>;
+}
+
+interface Fields {
+  name: Field<string>;
+  key: Field<string>[];
+  ts: Field<number> | undefined;
+  value: Field<number> | undefined;
+  dimensions: Named<string>[];
+  measures: Named<number>[];
+}
+
+/** Compiles one record rule into a closure that maps a row to its candidates. Nothing is evaluated as code. */
+export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
+  const fields = compileFields(rule, setting);
+  const build = builder(rule, fields, setting);
+  return rule.unpivot === undefined ? plain(build) : unpivoted(rule, rule.unpivot, fields, build, setting);
+}
+
+type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
+
+function plain(build: Build): RecordMapper {
+  return (row, place, attempt, out) => {
+    attempt.begin(undefined);
+    out.push(build(row, place, attempt));
+  };
+}
+
+function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
+  const { profile, columns, index, problem } = setting;
+  const at = (member: string, pointer: string, required: boolean): FieldSetting => ({
+    profile,
+    columns,
+    problem,
+    required,
+    unpivot: rule.unpivot !== undefined,
+    rule: `records[${index}].${member}`,
+    pointer: `/records/${index}${pointer}`,
+  });
+  const named = <T>(
+    member: 'dimensions' | 'measures',
+    make: (rule: NonNullable<RecordRule['dimensions']>[string], setting: FieldSetting) => Field<T>,
+  ): Named<T>[] =>
+    Object.keys(rule[member] ?? {})
+      // In the order of the canonical form, so that hashing need not sort.
+      .sort()
+      .map((name) => {
+        const pointer = `/${member}${pointerTo([name])}`;
+        if (name === '__proto__') problem(`/records/${index}${pointer}`, 'this name is not allowed');
+        return { name, field: make(rule[member]![name]!, at(`${member}.${name}`, pointer, false)) };
+      });
+  if (rule.kind !== 'metric' && rule.value !== undefined)
+    problem(`/records/${index}/value`, `only a metric has a value; name a measure instead`);
+  if (rule.measures?.value !== undefined && rule.kind === 'metric')
+    problem(`/records/${index}/measures/value`, 'a metric has a value of its own; give the measure another name');
+  return {
+    name: textField(typeof rule.name === 'string' ? { const: rule.name } : rule.name, at('name', '/name', true)),
+    key: rule.key.map((part, i) => textField(part, at(`key[${i}]`, `/key/${i}`, true))),
+    ts: rule.ts === undefined ? undefined : timeField(rule.ts, at('ts', '/ts', rule.kind !== 'entity')),
+    value:
+      rule.kind !== 'metric' || rule.value === undefined
+        ? undefined
+        : numberField(rule.value, at('value', '/value', true)),
+    dimensions: named('dimensions', textField),
+    measures: named('measures', numberField),
+  };
+}
+
+function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build {
+  const { kind } = rule;
+  const { key, dimensions, measures } = fields;
+  const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
+  const unit = kind === 'metric' ? (valueUnit ?? rule.unit ?? '') : '';
+  const skips = rule.on_missing === 'skip';
+  const keyValues: string[] = [];
+  return (row, place, attempt) => {
+    keyValues.length = 0;
+    for (const part of key) keyValues.push(part.read(row, attempt)!);
+    const name = fields.name.read(row, attempt);
+    const tsMs = fields.ts?.read(row, attempt);
+    let exact: Record<string, string> | undefined;
+    const value = fields.value?.read(row, attempt);
+    if (fields.value?.exact === true && attempt.exactText !== undefined && value !== undefined)
+      exact = { value: attempt.exactText };
+    const dims: Record<string, string> = {};
+    for (const d of dimensions) {
+      const text = d.field.read(row, attempt);
+      if (text === undefined) continue;
+      dims[d.name] = text;
+      attempt.weight += text.length;
+    }
+    const nums: Record<string, number> = {};
+    for (const m of measures) {
+      const number = m.field.read(row, attempt);
+      if (number === undefined) continue;
+      nums[m.name] = number;
+      if (m.field.exact && attempt.exactText !== undefined) (exact ??= {})[m.name] = attempt.exactText;
+    }
+    if (attempt.failures.length > 0) return attempt.missed && skips ? skipped : attempt.failures;
+    return {
+      kind,
+      name: name!,
+      tsMs,
+      recordId: recordId(kind, keyValues),
+      value,
+      unit,
+      dimensions: dims,
+      measures: nums,
+      exact,
+      byteStart: place.start,
+      byteEnd: place.end,
+      row: place.row,
+      recordHash: '',
+    };
+  };
+}
+
+/** One candidate for each wanted column of a row. */
+function unpivoted(
+  rule: RecordRule,
+  unpivot: NonNullable<RecordRule['unpivot']>,
+  fields: Fields,
+  build: Build,
+  setting: RecordSetting,
+): RecordMapper {
+  const { profile, index, problem } = setting;
+  if ((unpivot.columns === undefined) === (unpivot.exclude === undefined)) {
+    problem(`/records/${index}/unpivot`, 'give either columns or exclude');
+  }
+  const all = [
+    fields.name,
+    ...fields.key,
+    fields.ts,
+    fields.value,
+    ...[...fields.dimensions, ...fields.measures].map((n) => n.field),
+  ];
+  const isEmpty = emptyCell(
+    profile,
+    all.flatMap((field) => field?.cellNulls ?? []),
+  );
+  const site: Site = { rule: `records[${index}].unpivot`, pointer: '', ofCell: true };
+  const skips = unpivot.on_missing !== 'quarantine';
+  const cells = cellsOf(unpivot, setting.columns);
+  const cell: Cell = { column: '', cell: undefined };
+  return (row, place, attempt, out) => {
+    cells(row, (column, value) => {
+      cell.column = column;
+      cell.cell = value;
+      attempt.begin(cell);
+      if (!isEmpty(cell)) out.push(build(row, place, attempt));
+      else if (skips) out.push(skipped);
+      else {
+        attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);
+        out.push(attempt.failures);
+      }
+    });
+  };
+}
+
+type EachCell = (row: RowValue, take: (column: string, value: unknown) => void) => void;
+
+function cellsOf(unpivot: NonNullable<RecordRule['unpivot']>, columns: Columns | undefined): EachCell {
+  const wanted = unpivot.columns;
+  const excluded = new Set(unpivot.exclude);
+  if (columns !== undefined) {
+    const slots = wanted?.map((name) => ({ name, slot: columns.slot(name) }));
+    return (row, take) => {
+      const cells = row as string[];
+      if (slots !== undefined) for (const { name, slot } of slots) take(name, cells[slot.index]);
+      else columns.names.forEach((name, i) => (excluded.has(name) ? undefined : take(name, cells[i])));
+    };
+  }
+  return (row, take) => {
+    const object = isObject(row) ? row : {};
+    for (const name of wanted ?? Object.keys(object)) {
+      if (wanted !== undefined || !excluded.has(name))
+        take(name, Object.hasOwn(object, name) ? object[name] : undefined);
+    }
+  };
+}

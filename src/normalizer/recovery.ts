@@ -1,0 +1,26 @@
+import type { ReasonCode } from '#contracts';
+
+/** What to do next about a quarantined row, by reason. */
+export const recoveryOf: Record<ReasonCode, string> = {
+  parse_error: 'Look at the bytes; correct them at the upstream and ingest again.',
+  truncated: 'Ingest again: the upstream broke off. If it repeats, ask for smaller pages.',
+  invalid_utf8: 'Have the upstream send UTF-8, then ingest again.',
+  ragged_row:
+    'Look at the row for an unquoted delimiter; correct it at the upstream, or csv.delimiter and csv.quote in the profile.',
+  row_too_large: 'Have the upstream send smaller rows, or select smaller ones in the profile.',
+  empty_payload: 'Check the request of the source: the upstream answered with nothing.',
+  no_rows: 'Compare `select` in the profile with the payload; the upstream may have changed its shape.',
+  too_deep: 'Select a deeper value in the profile, or have the upstream flatten its rows.',
+  missing_field:
+    'Give the rule a default or set on_missing: skip in a new version of the profile, or correct the upstream.',
+  cast_failed: 'Add the text to null_values or map it in a new version of the profile, or correct the upstream.',
+  time_invalid: 'Add the format of this time to the rule in a new version of the profile, or correct the upstream.',
+  time_ambiguous: 'Set ambiguous: earlier or later in a new version of the profile, or have the upstream send offsets.',
+  time_out_of_range:
+    'Check the unit (epoch_s, epoch_ms) and the format of the rule; times outside 1900 to 2299 are not stored.',
+  value_out_of_range:
+    'Widen min and max in a new version of the profile if the value is right; otherwise correct the upstream.',
+  value_not_mapped: 'Add the value to the map, or give it a default, in a new version of the profile.',
+  contract_violation:
+    'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
+};

@@ -1,0 +1,205 @@
+import { isAscii } from 'node:buffer';
+import type { ReasonCode } from '#contracts';
+import type { CompiledProfile } from './compile.ts';
+import { decode, jsonRows } from './json-rows.ts';
+import type { Candidate, RowPlace } from './record-rule.ts';
+import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
+import { splitByQuery } from './select-document.ts';
+import { streamingSteps } from './select-path.ts';
+import { type CsvDialect, csvFields, splitCsv } from './split-csv.ts';
+import { JsonSplitter } from './split-json.ts';
+import { splitNdjson } from './split-ndjson.ts';
+
+/** Takes what rows become, in payload order. */
+export interface CandidateSink {
+  /** A row's candidates; `out` is reused for the next row. `weight`: characters of text that they hold. */
+  candidates(out: Candidate[], place: RowPlace, weight: number): void;
+  /** A stretch of the payload that gives no row. */
+  fault(reason: ReasonCode, place: RowPlace, message: string): void;
+}
+
+export interface RowReader {
+  push(chunk: Buffer): void;
+  end(): void;
+  /** Rows met so far, readable or not. */
+  rows(): number;
+  /** Payload bytes taken so far. */
+  bytes(): number;
+}
+
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** Bytes in any division, candidates out: the pure half of the normalizer. */
+export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
+  let rows = 0;
+  let bytes = 0;
+  /** The splitters know nothing of a byte order mark before the text. */
+  let shift = 0;
+  let head: Buffer | undefined = Buffer.alloc(0);
+  const out: Candidate[] = [];
+
+  const fault: RowSink['fault'] = (reason, start, end, message) => {
+    // These speak of the payload: there is no row to count.
+    const whole = reason === 'no_rows' || reason === 'empty_payload';
+    sink.fault(reason, { row: whole ? 0 : rows++, start: start + shift, end: end + shift }, message);
+  };
+  const take = (value: unknown, text: string | undefined, start: number, end: number): void => {
+    const place = { row: rows++, start: start + shift, end: end + shift };
+    out.length = 0;
+    const weight = compiled.map(value, text, place, out);
+    sink.candidates(out, place, weight);
+  };
+  const splitter = splitterFor(compiled, caps, take, fault);
+
+  function feed(chunk: Buffer): void {
+    splitter.push(chunk, isAscii(chunk));
+  }
+
+  /** Holds back the first bytes until it is clear whether they are a byte order mark. */
+  function begin(chunk: Buffer, last: boolean): void {
+    head = Buffer.concat([head!, chunk]);
+    if (head.length < 3 && !last) return;
+    shift = head.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
+    const text = head.subarray(shift);
+    head = undefined;
+    if (text.length > 0) feed(text);
+  }
+
+  return {
+    push(chunk) {
+      bytes += chunk.length;
+      if (head === undefined) feed(chunk);
+      else begin(chunk, false);
+    },
+    end() {
+      if (bytes === 0) return fault('empty_payload', 0, 0, 'The payload has no bytes.');
+      if (head !== undefined) begin(Buffer.alloc(0), true);
+      splitter.end();
+    },
+    rows: () => rows,
+    bytes: () => bytes,
+  };
+}
+
+type Take = (value: unknown, text: string | undefined, start: number, end: number) => void;
+
+function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
+  const { profile } = compiled;
+  if (profile.format === 'csv') return csvSplitter(compiled, caps, take, fault);
+  if (profile.format === 'ndjson') return ndjsonSplitter(caps, take, fault);
+  const { select } = profile;
+  const steps = select === undefined ? undefined : streamingSteps(select);
+  if (select !== undefined && steps === undefined) {
+    return splitByQuery({ row: jsonRows(take, fault, caps.depth, false), fault }, caps, select);
+  }
+  return new JsonSplitter({ row: jsonRows(take, fault, caps.depth, false), fault }, caps, steps);
+}
+
+/** A last line without a line end that does not parse was cut off. */
+function ndjsonSplitter(caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
+  let ended = false;
+  let seen = false;
+  let size = 0;
+  let lastByte = 10;
+  const row = jsonRows(
+    take,
+    (reason, start, end, message) => {
+      const cut = reason === 'parse_error' && ended;
+      fault(cut ? 'truncated' : reason, start, end, cut ? 'The payload ends inside a row.' : message);
+    },
+    caps.depth,
+    true,
+  );
+  const sink: RowSink = {
+    row(...args) {
+      seen = true;
+      row(...args);
+    },
+    fault(...args) {
+      seen = true;
+      fault(...args);
+    },
+  };
+  const splitter = splitNdjson(sink, caps);
+  return {
+    push(chunk, ascii) {
+      size += chunk.length;
+      lastByte = chunk.at(-1) ?? lastByte;
+      splitter.push(chunk, ascii);
+    },
+    end() {
+      ended = lastByte !== 10;
+      splitter.end();
+      if (!seen) fault('no_rows', 0, size, 'The payload holds white space alone.');
+    },
+  };
+}
+
+/** Binds the header to the profile's columns, then maps fields. A header that cannot be read makes the whole payload one fault. */
+function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
+  const { csv = {} } = compiled.profile;
+  const columns = compiled.columns!;
+  const dialect: CsvDialect = { delimiter: csv.delimiter ?? ',', quote: csv.quote ?? '"' };
+  let expectsHeader = csv.header ?? csv.columns === undefined;
+  let seen = false;
+  let lost: { reason: ReasonCode; message: string } | undefined;
+  let size = 0;
+  if (csv.columns !== undefined) columns.bind(csv.columns);
+
+  function problemOf(fields: string[] | undefined | 'utf8'): { reason: ReasonCode; message: string } | undefined {
+    if (fields === 'utf8') return { reason: 'invalid_utf8', message: 'The row holds bytes that are not UTF-8.' };
+    if (fields === undefined) return { reason: 'parse_error', message: 'The quoting of the row is wrong.' };
+    if (expectsHeader || fields.length === columns.names.length) return undefined;
+    return {
+      reason: 'ragged_row',
+      message: `The row has ${fields.length} fields; the header has ${columns.names.length}.`,
+    };
+  }
+
+  const sink: RowSink = {
+    row(bytes, from, to, start, ascii, quoted) {
+      seen = true;
+      if (lost !== undefined) return;
+      const text = decode(bytes, from, to, ascii);
+      const fields = text === undefined ? 'utf8' : csvFields(text, quoted === true, dialect);
+      const problem = problemOf(fields);
+      if (problem !== undefined) {
+        if (expectsHeader) lost = problem;
+        else fault(problem.reason, start, start + to - from, problem.message);
+      } else if (expectsHeader) {
+        columns.bind(csv.columns ?? distinct(fields as string[]));
+        expectsHeader = false;
+      } else take(fields, undefined, start, start + to - from);
+    },
+    fault(reason, start, end, message) {
+      seen = true;
+      if (expectsHeader) lost ??= { reason, message };
+      else fault(reason, start, end, message);
+    },
+  };
+  const splitter = splitCsv(sink, caps, dialect);
+  return {
+    push(chunk, ascii) {
+      size += chunk.length;
+      splitter.push(chunk, ascii);
+    },
+    end() {
+      splitter.end();
+      if (lost !== undefined)
+        fault(lost.reason, 0, size, `The header cannot be read, and so no row can. ${lost.message}`);
+      else if (!seen) fault('no_rows', 0, size, 'The payload holds empty lines alone.');
+    },
+  };
+}
+
+/** Names as they stand, trimmed; one that comes again gets a number, as `name_2`, so that no column is lost. */
+function distinct(names: readonly string[]): string[] {
+  const used = new Set<string>();
+  return names.map((raw) => {
+    const name = raw.trim();
+    let free = name;
+    for (let n = 2; used.has(free); n++) free = `${name}_${n}`;
+    used.add(free);
+    return free;
+  });
+}
