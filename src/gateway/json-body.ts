@@ -1,5 +1,6 @@
 // Request bodies: strict UTF-8, JSON, not too deep, nothing that could reach an object's prototype.
 import { ChartlyError } from '#kit';
+import { whereJsonBreaks } from './json-place.ts';
 
 const maxDepth = 100;
 
@@ -10,8 +11,8 @@ export function parseJsonBody(bytes: Buffer): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new ChartlyError('bad_request', 'The body is not valid JSON.', { details: [placeOf(error, text)] });
+  } catch {
+    throw new ChartlyError('bad_request', 'The body is not valid JSON.', { details: [placeOf(text)] });
   }
   checkShape(value);
   return value;
@@ -25,10 +26,8 @@ function decode(bytes: Buffer): string {
   }
 }
 
-function placeOf(error: unknown, text: string): { message: string; line: number; column: number } {
-  // V8's message quotes the input, which may be private: only the position is taken from it.
-  const found = /position (\d+)/.exec((error as Error).message);
-  const position = found === null ? text.length : Number(found[1]);
+function placeOf(text: string): { message: string; line: number; column: number } {
+  const position = whereJsonBreaks(text);
   const before = text.slice(0, position).split('\n');
   const message = position >= text.length ? 'ends too early' : 'cannot be read from here';
   return { message, line: before.length, column: before.at(-1)!.length + 1 };

@@ -65,12 +65,14 @@ export async function registerPages(app: FastifyInstance, deps: GatewayDeps, ses
 function refuseOtherSites(request: FastifyRequest): void {
   const { origin, host } = request.headers;
   const site = request.headers['sec-fetch-site'];
-  const foreign = site !== undefined ? site !== 'same-origin' : origin !== undefined && hostOf(origin) !== host;
+  const foreign = site !== undefined ? site !== 'same-origin' : origin !== undefined && !isSameHost(origin, host);
   if (foreign) throw new ChartlyError('forbidden', 'This form can be sent from its own page only.');
 }
 
-function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
+function isSameHost(origin: string, host: string | undefined): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: originHost } = new URL(origin);
+  return URL.canParse(`${protocol}//${host}`) && new URL(`${protocol}//${host}`).host === originHost;
 }
 
 async function landingData(deps: GatewayDeps, principal: Principal): Promise<LandingData> {

@@ -84,7 +84,11 @@ const cases: Case[] = [
     needs: 'viewer',
     url: ({ quarantineId }) => `/v1/quarantine/${quarantineId}`,
   },
-  { route: 'POST /v1/query', needs: 'viewer', body: async () => example('reports/examples/valid/query-stock-price-by-month.json') },
+  {
+    route: 'POST /v1/query',
+    needs: 'viewer',
+    body: async () => example('reports/examples/valid/query-stock-price-by-month.json'),
+  },
   { route: 'GET /v1/reports', needs: 'viewer' },
   { route: 'GET /v1/reports/{report_id}', needs: 'viewer', url: () => '/v1/reports/seattle-weather' },
   {
