@@ -3,7 +3,7 @@ import { ChartlyError, type ErrorDetail } from '#kit';
 import { unknownFields } from './chart-fields.ts';
 import { refusals, type Json } from './chart-spec.ts';
 import { compileQuery } from './compile-query.ts';
-import { invalidAll } from './invalid.ts';
+import { demand, invalidAll } from './invalid.ts';
 import { compileChart } from './render-chart.ts';
 import { checkZone } from './time-zone.ts';
 
@@ -16,6 +16,7 @@ export function sectionQuery(report: Report, section: Section): Query {
 
 /** Throws `validation_failed` naming everything in a report that cannot work. */
 export function checkReport(report: Report): void {
+  demand('reports/report', report);
   const details: ErrorDetail[] = collect(() => void checkZone(report.timezone, '/timezone'));
   const seen = new Set<string>();
   for (const [i, section] of report.sections.entries()) {

@@ -7,6 +7,8 @@ const darkInk: Record<string, string> = {
   [ink.faint]: '#93a0ad',
   [ink.line]: '#46525e',
   [ink.grid]: '#313b45',
+  // Vega-Lite's own, in legends of size.
+  black: '#c3ccd5',
 };
 
 const darkCharts = Object.entries(darkInk)
@@ -27,7 +29,7 @@ dt{color:var(--faint);font-size:12px}
 dd{margin:0;font-size:14px;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 section{margin:0 0 24px;padding:24px;background:var(--card);border:1px solid var(--line);border-radius:12px}
 figure{margin:14px 0 8px}
-figure>svg{display:block;max-width:100%;height:auto}
+figure>svg{display:block;width:100%;height:auto}
 summary{padding:4px 0;color:var(--accent);font-size:14px;cursor:pointer}
 .table{overflow:auto;max-height:480px;margin:8px 0}
 table{width:100%;border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums}

@@ -108,7 +108,7 @@ function cellText(cell: string | number | null, type: QueryResult['columns'][num
 function decimal(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return integer(value);
   const rounded = Math.abs(value) >= 1e5 && Math.abs(value) < 1e15 ? Math.round(value) : Number(value.toPrecision(6));
-  return Number.isInteger(rounded) ? integer(rounded) : String(rounded).replace('-', '−');
+  return Number.isInteger(rounded) ? integer(rounded) : String(rounded).replace(/^-/, '−');
 }
 
 /** Thousands are set apart from five digits on, so that years stay years. */

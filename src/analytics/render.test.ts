@@ -179,13 +179,13 @@ function order(line: string): number {
 }
 
 test.each([
-  [{ format: 'csv' }, 'validation_failed'],
-  [{ format: 'csv', section: 'nope' }, 'not_found'],
-  [{ format: 'svg', section: 'rows' }, 'validation_failed'],
-] as const)('%o is refused with %s', async (options, code) => {
+  [{ format: 'csv' }, 'validation_failed', 'lines, rows, nothing'],
+  [{ format: 'csv', section: 'nope' }, 'not_found', 'lines, rows, nothing'],
+  [{ format: 'svg', section: 'rows' }, 'validation_failed', 'Ask for html'],
+] as const)('%o is refused with %s', async (options, code, hint) => {
   const error = (await analytics.render('default', report, options).catch((e: unknown) => e)) as ChartlyError;
   expect(error.code).toBe(code);
-  if (!('section' in options && options.section === 'rows')) expect(error.message).toContain('lines, rows, nothing');
+  expect(`${error.message} ${error.action}`).toContain(hint);
 });
 
 test('another tenant sees nothing of it', async () => {

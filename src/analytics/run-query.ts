@@ -2,6 +2,7 @@ import type { Query, QueryResult } from '#contracts';
 import { type Clock, isoMs } from '#kit';
 import type { CanonicalStore, TabularResult } from '#storage';
 import { type Column, compileQuery } from './compile-query.ts';
+import { demand } from './invalid.ts';
 
 export interface QueryDeps {
   canonical: CanonicalStore;
@@ -15,6 +16,7 @@ export async function runQuery(
   query: Query,
   dataVersion?: string,
 ): Promise<QueryResult> {
+  demand('reports/query', query);
   const compiled = compileQuery(tenantId, query);
   // Read before the rows: the result is of this version or newer, never older than it says.
   const version = dataVersion ?? (await deps.canonical.dataVersion(tenantId));
