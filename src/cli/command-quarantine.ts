@@ -1,0 +1,108 @@
+import type { Command } from 'commander';
+import type { QuarantineCount, QuarantinedRow, QuarantineRecord } from '#contracts';
+import {
+  connectionOptions,
+  example,
+  printJson,
+  segment,
+  withSession,
+  type CommandContext,
+  type ConnectionOptions,
+} from './command.ts';
+import type { Io } from './io.ts';
+import { pageOptions, printPage, type Page, type PageOptions } from './page.ts';
+import { fields, type Column } from './table.ts';
+import { count, instant, paint, printable } from './text.ts';
+
+type ListOptions = ConnectionOptions &
+  PageOptions & { source?: string; reason?: string; run?: string; state?: string; summary?: boolean };
+
+export function quarantineCommand(program: Command, context: CommandContext): void {
+  const { io } = context;
+  const quarantine = program.command('quarantine').description('Rows that were refused, and why');
+
+  const list = pageOptions(connectionOptions(quarantine.command('list').description('Refused rows, newest first')))
+    .option('--source <source>', 'of this source')
+    .option('--reason <code>', 'for this reason')
+    .option('--run <run>', 'of this run')
+    .option('--state <state>', 'open (default), recovered, superseded or discarded')
+    .option('--summary', 'count them by source and reason instead');
+  example(list, 'chartly quarantine list --source movies', 'chartly quarantine list --summary').action(
+    async (options: ListOptions) => {
+      const { source, reason, run, state, limit, after } = options;
+      await withSession(options, async ({ api }) => {
+        if (options.summary === true) {
+          const query = { source, reason, run, state };
+          const page = await api.get<Page<QuarantineCount>>('/v1/quarantine/summary', query);
+          return printPage(io, page, options, countColumns, countRow);
+        }
+        const query = { source, reason, run, state, limit, after };
+        const page = await api.get<Page<QuarantineRecord>>('/v1/quarantine', query);
+        printPage(io, page, options, columns, row);
+      });
+    },
+  );
+
+  const show = connectionOptions(
+    quarantine
+      .command('show')
+      .description('One refused row: its bytes, the rule, what to do next')
+      .argument('<id>', 'its id'),
+  );
+  example(show, 'chartly quarantine show 0123456789abcdef0123456789abcdef').action(
+    async (id: string, options: ConnectionOptions) => {
+      const found = await withSession(options, ({ api }) => api.get<QuarantinedRow>(`/v1/quarantine/${segment(id)}`));
+      if (options.json === true) printJson(io, found);
+      else io.out(describe(io, found));
+    },
+  );
+}
+
+const columns: Column[] = [
+  { title: 'id', whole: true },
+  { title: 'source' },
+  { title: 'reason' },
+  { title: 'row', align: 'right' },
+  { title: 'pointer' },
+  { title: 'value' },
+  { title: 'message' },
+];
+
+function row(record: QuarantineRecord): string[] {
+  const { quarantine_id, source_id, reason_code, pointer, value_masked, message } = record;
+  return [quarantine_id, source_id, reason_code, count(record.row), pointer, value_masked, message];
+}
+
+const countColumns: Column[] = [{ title: 'source' }, { title: 'reason' }, { title: 'rows', align: 'right' }];
+
+function countRow({ source_id, reason_code, count: rows }: QuarantineCount): string[] {
+  return [source_id, reason_code, count(rows)];
+}
+
+function describe(io: Io, { record, bytes_base64 }: QuarantinedRow): string {
+  const head = fields(io, [
+    ['id', record.quarantine_id],
+    ['source', record.source_id],
+    ['run', record.run_id],
+    ['state', record.state],
+    ['reason', record.reason_code],
+    ['message', record.message],
+    ['rule', record.rule],
+    ['pointer', record.pointer],
+    ['value', record.value_masked],
+    ['profile', `${record.profile_id}@${record.profile_version}`],
+    ['raw', record.raw_sha256],
+    ['row', `${count(record.row)}, bytes ${record.byte_start} to ${record.byte_end}`],
+    ['since', instant(record.created_at)],
+    ['next', record.recovery],
+  ]);
+  return head + rawBytes(io, bytes_base64, record.byte_end - record.byte_start);
+}
+
+/** The bytes of a row under a heading; what a terminal would act upon is made visible. */
+export function rawBytes(io: Io, base64: string, length: number): string {
+  const bytes = Buffer.from(base64, 'base64');
+  const cut = bytes.length < length ? ` (the first ${bytes.length} of ${length} bytes)` : '';
+  const text = printable(bytes.toString('utf8'), { lines: true });
+  return `\n${paint(io, 'dim', `as captured${cut}:`)}\n${text}${text.endsWith('\n') ? '' : '\n'}`;
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import type { LineageView } from '#contracts';
+import {
+  connectionOptions,
+  example,
+  printJson,
+  segment,
+  withSession,
+  type CommandContext,
+  type ConnectionOptions,
+} from './command.ts';
+import { rawBytes } from './command-quarantine.ts';
+import { entryColumns, entryRow } from './ledger-table.ts';
+import type { Io } from './io.ts';
+import { fields, table } from './table.ts';
+import { instant, paint } from './text.ts';
+
+export function traceCommand(program: Command, context: CommandContext): void {
+  const { io } = context;
+  const command = connectionOptions(
+    program
+      .command('trace')
+      .description('From a record back to its bytes, and to the ledger entries that speak of it')
+      .argument('<record>', 'id of the record'),
+  );
+  example(command, 'chartly trace 0123456789abcdef0123456789abcdef').action(
+    async (id: string, options: ConnectionOptions) => {
+      const lineage = await withSession(options, ({ api }) =>
+        api.get<LineageView>(`/v1/records/${segment(id)}/lineage`),
+      );
+      if (options.json === true) printJson(io, lineage);
+      else io.out(describe(io, lineage));
+      if (!lineage.raw.blob_verified) {
+        context.exitCode = 1;
+        io.err('error: the stored payload does not match its digest\n  next: chartly audit verify\n');
+      }
+    },
+  );
+}
+
+function describe(io: Io, { record, raw, profile, run, batch, entries }: LineageView): string {
+  const heading = (text: string): string => `\n${paint(io, 'bold', text)}\n`;
+  const flat = Object.entries(record).filter(([name]) => name !== 'provenance');
+  return [
+    paint(io, 'bold', 'record\n'),
+    fields(
+      io,
+      flat.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)] as const),
+    ),
+    heading('raw'),
+    fields(io, [
+      ['sha256', raw.sha256],
+      ['blob', `${raw.bucket}/${raw.key}, ${raw.blob_verified ? 'its digest holds' : 'DOES NOT MATCH ITS DIGEST'}`],
+      ['captured', instant(raw.captured_at)],
+      ['content type', raw.content_type],
+      ['row', `${raw.row}, bytes ${raw.byte_start} to ${raw.byte_end}`],
+    ]),
+    rawBytes(io, raw.bytes_base64, raw.byte_end - raw.byte_start),
+    heading('made by'),
+    fields(io, [
+      ['profile', `${profile.id}@${profile.version}, digest ${profile.digest}`],
+      ['run', run === undefined ? undefined : `${run.run_id} ${run.state}, requested ${instant(run.requested_at)}`],
+      ['batch', batch === undefined ? undefined : `${batch.batch_id}, Merkle root ${batch.merkle_root}`],
+    ]),
+    heading('ledger'),
+    table(io, entryColumns, entries.map(entryRow)),
+  ].join('');
+}

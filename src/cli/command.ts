@@ -1,0 +1,93 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { ChartlyError } from '#kit';
+import { createApiClient, type ApiClient } from './client.ts';
+import type { Io } from './io.ts';
+
+/** What every command is built with. */
+export interface CommandContext {
+  io: Io;
+  /** Set by a command that did its work and found that something is wrong. */
+  exitCode: number;
+}
+
+export interface OutputOptions {
+  json?: boolean;
+}
+
+export interface ConnectionOptions extends OutputOptions {
+  data?: string;
+  url?: string;
+  key?: string;
+}
+
+/** What a command is given to talk to the system. */
+export interface Session {
+  api: ApiClient;
+  /** This process runs the services itself: what is to happen must happen before it ends. */
+  embedded: boolean;
+}
+
+export function jsonOption(command: Command): Command {
+  return command.option('--json', 'print one JSON document, and nothing else');
+}
+
+/** The options of a command that asks the system something. */
+export function connectionOptions(command: Command): Command {
+  return jsonOption(command)
+    .option('--data <dir>', 'data directory (env CHARTLY_DATA, default .chartly)')
+    .option('--url <url>', 'a server to use instead (env CHARTLY_URL)')
+    .option('--key <key>', 'API key for it (env CHARTLY_API_KEY)');
+}
+
+export function example(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
+/** Prints one JSON document. */
+export function printJson(io: Io, value: unknown): void {
+  io.out(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Finds or starts the system, runs `use`, and leaves nothing of it behind. */
+export async function withSession<T>(options: ConnectionOptions, use: (session: Session) => Promise<T>): Promise<T> {
+  // Loaded late: `--help` must not wait for the services to load.
+  const { openSystem } = await import('#app');
+  const system = await openSystem({
+    ...(options.url === undefined ? {} : { url: options.url }),
+    ...(options.key === undefined ? {} : { apiKey: options.key }),
+    ...(options.data === undefined ? {} : { dataDir: options.data }),
+  });
+  const api = createApiClient(system);
+  const interrupted = (): void => {
+    // Jobs that are cut off here are repeated by whoever opens the data directory next.
+    void system.close().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    return await use({ api, embedded: system.embedded });
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await api.close();
+    await system.close();
+  }
+}
+
+/** A whole number, for commander. */
+export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= minimum && value <= maximum) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${minimum} to ${maximum}.`);
+  };
+}
+
+/** An id that becomes part of a path. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}
+
+export function usage(message: string): ChartlyError {
+  return new ChartlyError('usage', message);
+}
