@@ -72,6 +72,7 @@ describe('at the upstream', () => {
 
     const refused = await failure(fetchOnce(5));
     expect(refused).toMatchObject({ code: 'breaker_open', retryable: true });
+    expect(refused.message).toContain('answered 500');
     expect(refused.retryAfterMs).toBeLessThanOrEqual(60_000);
     expect(refused.retryAfterMs).toBeGreaterThan(30_000);
     expect(upstream.seen.length).toBe(3);

@@ -27,7 +27,8 @@ export async function* decodeBody(body: AsyncIterable<Uint8Array>, encoding: str
     const decoders = codings.toReversed().map((coding, i) => decoderOf(coding, i === 0 ? first[0]! : 0x78));
     yield* run(first, source, decoders);
   } finally {
-    await source.return?.();
+    // Not awaited: it would wait for the next bytes of an upstream that may never send any.
+    source.return?.(undefined).catch(() => {});
   }
 }
 

@@ -127,6 +127,28 @@ describe('caps and times', () => {
     expect([upstream.seen.length, bench.stored]).toEqual([1, []]);
   });
 
+  test('a bomb is stopped also when the upstream then falls silent', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000));
+    await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).write(bomb.subarray(0, -100)));
+    const limits = { max_bytes: 1000, timeout_ms: 20_000 };
+    const error = await failure(fetchAll(bench, httpSource(upstream.url, {}, { limits })));
+    expect([error.code, bench.stored]).toEqual(['upstream_too_large', []]);
+  });
+
+  test('connections serve page after page', async () => {
+    await serve((_, response, ordinal) =>
+      response.writeHead([200, 404, 302, 304, 503, 200][ordinal]!, { location: '/x', etag: '"1"' }).end(),
+    );
+    const source = httpSource(upstream.url);
+    const [page] = await fetchAll(bench, source);
+    await failure(fetchAll(bench, source));
+    await fetchAll(bench, source, { state: page!.state });
+    await fetchAll(bench, source);
+    expect(upstream.seen.length).toBe(6);
+    // The pool may open a second one for a request that comes in the same turn as the end of the one before.
+    expect(upstream.connections()).toBeLessThanOrEqual(2);
+  });
+
   test('a body at the cap passes, one byte more does not, announced or chunked', async () => {
     await serve((request, response) => {
       const size = Number(request.url.slice(1).split('/')[0]);

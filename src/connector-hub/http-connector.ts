@@ -105,13 +105,15 @@ async function fetchPage(
     budget,
     signal: task.signal,
   };
+  let last: ChartlyError | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       return await tryPage(deps, job, page, cursor, context);
     } catch (thrown) {
       const error = asChartlyError(thrown);
       const wait = nextTryMs(error, attempt, limits);
-      if (wait === undefined || wait >= budget.leftMs) throw withTries(error, page, attempt);
+      if (wait === undefined || wait >= budget.leftMs) throw withTries(error, page, attempt, last);
+      last = error;
       deps.logger.debug('page is tried again', {
         ...logFields(task),
         page,
@@ -129,11 +131,13 @@ function logFields(task: FetchTask) {
   return { tenant_id: task.tenantId, source_id: task.source.source, request_id: task.requestId };
 }
 
-function withTries(error: ChartlyError, page: number, tries: number): ChartlyError {
+/** Says how far it came; a breaker that opened on the way must not hide the failure that opened it. */
+function withTries(error: ChartlyError, page: number, tries: number, last?: ChartlyError): ChartlyError {
   if (tries === 1 && page === 0) return error;
   const { code, cause, retryable, retryAfterMs, details, action } = error;
-  const message = `${error.message} (page ${page}, ${tries === 1 ? '1 try' : `${tries} tries`})`;
-  return new ChartlyError(code, message, { cause, retryable, retryAfterMs, details, action });
+  const reason = code === 'breaker_open' && last !== undefined ? ` ${last.message}` : '';
+  const message = `${error.message}${reason} (page ${page}, ${tries === 1 ? '1 try' : `${tries} tries`})`;
+  return new ChartlyError(code, message, { cause: cause ?? last?.cause, retryable, retryAfterMs, details, action });
 }
 
 async function tryPage(
@@ -152,7 +156,10 @@ async function tryPage(
   if (earlier?.last_modified !== undefined) request.headers['if-modified-since'] = earlier.last_modified;
 
   const captured = await exchange(deps, request, template.request, context, async (answer, finalUrl) => {
-    if (answer.status === 304) return { etag: answer.header('etag') };
+    if (answer.status === 304) {
+      await answer.drain();
+      return { etag: answer.header('etag') };
+    }
     const identity: PageIdentity = { task, page, requestKey: key, url: finalUrl };
     const maxBytes = plan.readsBody ? Math.min(limits.maxBytes, maxPagedBytes) : limits.maxBytes;
     const stored = await captureAnswer(deps.blobs, answer, identity, { maxBytes, keepBody: plan.readsBody });

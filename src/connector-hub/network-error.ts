@@ -24,7 +24,7 @@ export function networkError(error: unknown, domain: string, method: string, pha
     const message = `The upstream ${domain} cannot be trusted: its TLS certificate or handshake fails (${code}).`;
     return new ChartlyError('upstream_unreachable', message, { cause: error });
   }
-  if (code.startsWith('HPE_'))
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
     return new ChartlyError('upstream_error', `The upstream ${domain} does not speak valid HTTP.`, options);
   if (phase === 'body')
     return new ChartlyError('upstream_error', `The answer of ${domain} ended early; nothing of it was kept.`, options);

@@ -24,6 +24,7 @@ export interface Upstream {
   seen: Seen[];
   /** The most requests that were out at once. */
   peak(): number;
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -34,6 +35,7 @@ export async function startUpstream(script: Script): Promise<Upstream> {
   const seen: Seen[] = [];
   let out = 0;
   let peak = 0;
+  let connections = 0;
   const server = createServer((request, response) => {
     const at = performance.now();
     peak = Math.max(peak, ++out);
@@ -46,11 +48,13 @@ export async function startUpstream(script: Script): Promise<Upstream> {
       await script(entry, response, seen.length - 1);
     })();
   });
+  server.on('connection', () => connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     peak: () => peak,
+    connections: () => connections,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
