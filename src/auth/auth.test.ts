@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAudit, type Audit } from '#audit';
-import { sha256Hex, silentLogger } from '#kit';
+import { sha256Hex, silentLogger, type ChartlyError } from '#kit';
 import { createFileBlobStore, createPgliteRelational, type CanonicalStore, type Relational } from '#storage';
 import { createAuth, type Action, type Auth, type Role } from './index.ts';
 import { isWellFormed, newSecret } from './secret.ts';
@@ -129,7 +129,7 @@ describe('keys', () => {
 describe('the form of a secret', () => {
   it('holds, and any one character changed breaks it', () => {
     fc.assert(
-      fc.property(fc.nat(52), fc.constantFrom(...'aZ09-_ +\n'), (at, other) => {
+      fc.property(fc.nat(52), fc.constantFrom('a', 'Z', '0', '9', '-', '_', ' ', '+', '\n'), (at, other) => {
         const secret = newSecret();
         expect(isWellFormed(secret)).toBe(true);
         const changed = secret.slice(0, at) + other + secret.slice(at + 1);
@@ -153,11 +153,17 @@ describe('roles', () => {
   const principal = (role: string) => ({ tenantId: 't', keyId: 'k', name: 'n', role: role as Role });
 
   it.each(Object.keys(allowed) as Role[])('%s may do what it says and no more', (role) => {
-    for (const action of ['read', 'operate', 'administer'] as const) {
-      const attempt = (): void => newAuth().authorize(principal(role), action);
-      if (allowed[role].includes(action)) expect(attempt).not.toThrow();
-      else expect(attempt).toThrow(expect.objectContaining({ code: 'forbidden' }));
-    }
+    const auth = newAuth();
+    const may = (action: Action): boolean => {
+      try {
+        auth.authorize(principal(role), action);
+        return true;
+      } catch (error) {
+        if ((error as ChartlyError).code === 'forbidden') return false;
+        throw error;
+      }
+    };
+    expect((['read', 'operate', 'administer'] as const).filter(may)).toEqual(allowed[role]);
   });
 
   it.each(['', 'root', 'toString', '__proto__'])('nothing is allowed to the unknown role %j', (role) => {

@@ -43,7 +43,7 @@ async function problem(response: Response, status: number, code: string): Promis
 }
 
 const json = { 'content-type': 'application/json' };
-const post = (body: BodyInit, headers: Record<string, string> = json): RequestInit => ({
+const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = json): RequestInit => ({
   method: 'POST',
   body,
   headers,
@@ -64,7 +64,7 @@ describe('problem documents', () => {
     ['GET', '/v1/%ff', 400, 'bad_request'],
     ['GET', `/v1/sources/${'a'.repeat(200)}`, 400, 'bad_request'],
   ])('%s %s gives %d %s', async (method, path, status, code) => {
-    await problem(await ask(path, { method }), status, code);
+    expect(await problem(await ask(path, { method }), status, code)).toHaveProperty('action');
   });
 
   it('name every wrong parameter', async () => {
@@ -76,7 +76,7 @@ describe('problem documents', () => {
   it('of a wrong method name the right ones', async () => {
     const response = await ask('/v1/runs', { method: 'DELETE', headers: json, body: '{' });
     expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS');
-    await problem(response, 405, 'method_not_allowed');
+    expect(await problem(response, 405, 'method_not_allowed')).toHaveProperty('action');
   });
 
   it.each([
@@ -87,7 +87,7 @@ describe('problem documents', () => {
   ])('%s is 401', async (_name, authorization) => {
     const response = await ask('/v1/runs', { key: '', headers: authorization === undefined ? {} : { authorization } });
     expect(response.headers.get('www-authenticate')).toContain('Bearer');
-    await problem(response, 401, 'unauthorized');
+    expect(await problem(response, 401, 'unauthorized')).toHaveProperty('action');
   });
 
   it.each([
@@ -97,7 +97,7 @@ describe('problem documents', () => {
     ['a prototype', '{"documents":[{"kind":"source","spec":{"__proto__":{"a":1}}}]}'],
     ['a deep body', '['.repeat(5000) + ']'.repeat(5000)],
   ])('%s is a bad request', async (_name, body) => {
-    await problem(await ask('/v1/apply', post(body)), 400, 'bad_request');
+    expect(await problem(await ask('/v1/apply', post(body)), 400, 'bad_request')).toHaveProperty('action');
   });
 
   it('of malformed JSON say where, and do not repeat it', async () => {
@@ -111,11 +111,13 @@ describe('problem documents', () => {
     ['a form', post('a=b', { 'content-type': 'application/x-www-form-urlencoded' })],
     ['a compressed body', post('{}', { ...json, 'content-encoding': 'gzip' })],
   ])('%s is an unsupported media type', async (_name, init) => {
-    await problem(await ask('/v1/apply', init), 415, 'unsupported_media_type');
+    expect(await problem(await ask('/v1/apply', init), 415, 'unsupported_media_type')).toHaveProperty('action');
   });
 
   it('a body beyond 10 MiB is refused', async () => {
-    await problem(await ask('/v1/apply', post(`"${'x'.repeat(10 * 1024 * 1024)}"`)), 413, 'payload_too_large');
+    expect(
+      await problem(await ask('/v1/apply', post(`"${'x'.repeat(10 * 1024 * 1024)}"`)), 413, 'payload_too_large'),
+    ).toHaveProperty('action');
   });
 
   it.each([

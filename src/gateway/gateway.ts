@@ -58,7 +58,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   void app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { validatorUrl: null, deepLinking: true, persistAuthorization: false },
-    theme: { title: 'Chartly API' },
+    // The bar would offer to load any other document.
+    theme: { title: 'Chartly API', css: [{ filename: 'chartly.css', content: '.topbar { display: none }' }] },
   });
 
   return {

@@ -3,7 +3,7 @@ type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end' |
 
 const space = /[ \t\n\r]*/y;
 const scalar =
-  /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+  /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /**
  * Where a text stops being JSON: the index of the first token that cannot stand there; the text's length when it only ends too early. For texts
@@ -35,7 +35,7 @@ export function whereJsonBreaks(text: string): number {
       expected = 'value';
       at++;
     } else {
-      const isKey = expected === 'key' || expected === 'key or }';
+      const isKey: boolean = expected === 'key' || expected === 'key or }';
       const end = skip(scalar, text, at);
       if (end === at || (isKey ? char !== '"' : expected !== 'value' && expected !== 'value or ]')) return at;
       expected = isKey ? ':' : afterValue();

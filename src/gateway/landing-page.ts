@@ -80,9 +80,7 @@ function sourcesSection({ sources }: LandingData): Html {
         </tbody>
       </table>
     </div>
-    <p class="meta">
-      Rows, records, quarantined, deduplicated and skipped add up over all runs; live records are what queries see now.
-    </p>
+    <p class="meta">Counts are sums over all runs; live records are what queries see now.</p>
   </section>`;
 }
 
