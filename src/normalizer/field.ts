@@ -82,6 +82,33 @@ function ruleOf(rule: FieldRule): Rule {
 type CastOf<C> = (value: unknown, attempt: Attempt, site: Site) => C | undefined;
 
 function timeCast(name: CastName, rule: Rule, setting: FieldSetting): CastOf<number> {
+  const cast = unboundedTimeCast(name, rule, setting);
+  const earliest = timeBound('earliest', rule, setting) ?? -Infinity;
+  const latest = timeBound('latest', rule, setting) ?? Infinity;
+  if (rule.earliest === undefined && rule.latest === undefined) return cast;
+  return (value, attempt, site) => {
+    const ms = cast(value, attempt, site);
+    if (ms === undefined || (ms >= earliest && ms < latest)) return ms;
+    const limit = ms < earliest ? `before ${rule.earliest}` : `not before ${rule.latest}`;
+    return attempt.fail(site, 'time_out_of_range', `The time is ${limit}.`, value);
+  };
+}
+
+/** A bound is read as the rule's own times are: a date starts in the rule's zone. */
+function timeBound(option: 'earliest' | 'latest', rule: Rule, setting: FieldSetting): number | undefined {
+  const text = rule[option];
+  if (text === undefined) return undefined;
+  const trial = new Attempt();
+  const ms = unboundedTimeCast('datetime', { format: 'iso', timezone: rule.timezone }, setting)(text, trial, {
+    rule: setting.rule,
+    pointer: '',
+    ofCell: false,
+  });
+  if (ms === undefined) setting.problem(`${setting.pointer}/${option}`, 'must be a date or an RFC 3339 instant');
+  return ms;
+}
+
+function unboundedTimeCast(name: CastName, rule: Rule, setting: FieldSetting): CastOf<number> {
   if (name === 'epoch_s' || name === 'epoch_ms' || name === 'epoch_us') return castEpoch(name);
   try {
     return castDatetime(rule, setting.profile);
@@ -166,6 +193,10 @@ function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
   for (const option of ['min', 'max'] as const) {
     if (rule[option] !== undefined && !numberCasts.includes(name))
       problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
+  }
+  for (const option of ['earliest', 'latest'] as const) {
+    if (rule[option] !== undefined && !timeCasts.includes(name))
+      problem(`${pointer}/${option}`, `only a time has ${option}, and this is cast to ${name}`);
   }
   if (rule.min !== undefined && rule.max !== undefined && rule.min > rule.max)
     problem(`${pointer}/min`, 'min is greater than max');
