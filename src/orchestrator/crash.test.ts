@@ -34,7 +34,7 @@ async function life(dir: string, runs: number, afterMs?: number): Promise<string
 
 it(
   'loses nothing and does nothing twice when its process is killed again and again',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const dir = await mkdtemp(join(tmpdir(), 'chartly-crash-'));
     dirs.push(dir);

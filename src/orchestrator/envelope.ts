@@ -11,6 +11,8 @@ export interface Envelope {
   errors: FailureInfo[];
   /** Attempts that do not count, because a store was away or the worker was told to stop. */
   waits: number;
+  /** The number of crashes after which the job was last made to wait. */
+  rested?: number;
 }
 
 /** A job in the hands of one worker. `retryCount` tells this attempt from every other one. */

@@ -27,10 +27,11 @@ export async function settleFailure(deps: FailureDeps, claim: Claim, error: Char
   return verdict;
 }
 
-/** Gives a job back that its worker must leave, as if it had not been taken. */
-export async function giveBack(deps: FailureDeps, claim: Claim): Promise<void> {
+/** Gives a job back as if it had not been taken; not before `delayMs` has passed does anyone take it again. */
+export async function giveBack(deps: FailureDeps, claim: Claim, delayMs = 0): Promise<void> {
   const { envelope } = claim;
-  await deps.transact((unit) => putBack(deps, unit, claim, { ...envelope, waits: envelope.waits + 1 }, 0));
+  const later = { ...envelope, waits: envelope.waits + 1, rested: crashes(claim) };
+  await deps.transact((unit) => putBack(deps, unit, claim, later, delayMs));
 }
 
 /** Gives up a job whose workers die in it. */

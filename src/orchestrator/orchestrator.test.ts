@@ -13,7 +13,7 @@ let source: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chartly-orchestrator-'));
-  house = await openHouse(join(dir, 'pg'));
+  house = await openHouse(join(dir, 'pg'), { policy: { baseMs: 10, maxMs: 50, crashes: 4 } });
   await house.orchestrator.start();
 });
 
@@ -222,7 +222,7 @@ describe('a job that fails', () => {
     };
     const run = await ended(await ingest());
     expect(run).toMatchObject({ state: 'failed', error: { code: 'poisoned' } });
-    expect(attempts).toBe(21);
+    expect(attempts).toBe(5);
   });
 });
 

@@ -37,6 +37,16 @@ export function isPoisoned(claim: Claim, policy: RetryPolicy): boolean {
   return crashes(claim) > policy.crashes;
 }
 
+/**
+ * How long a job that several workers died in waits before the next one takes it; 0 when it need not, or has done so since the last crash. A random time, so that
+ * healthy work gets its turn, and so that the killer and those that only died with it come back apart.
+ */
+export function restAfterCrashes(claim: Claim, random = Math.random()): number {
+  const died = crashes(claim);
+  if (died < 3 || claim.envelope.rested === died) return 0;
+  return Math.round(Math.min(5000, 250 * 2 ** Math.min(died - 2, 16)) * random);
+}
+
 function backoff(earlier: number, baseMs: number, maxMs: number, random: number): number {
   const full = Math.min(maxMs, baseMs * 2 ** Math.min(earlier, 16));
   return Math.round(full / 2 + (full / 2) * random);

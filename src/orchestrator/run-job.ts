@@ -1,11 +1,13 @@
 /** One attempt of one job, from its start to its settlement. Never throws: what goes wrong is settled too, or left for another attempt. */
+import type { Job } from '#contracts';
 import { asChartlyError, type Clock, type Logger } from '#kit';
 import type { Metrics } from '#observer';
+import type { Sql } from '#storage';
 import type { Claim } from './envelope.ts';
 import { buryPoisoned, giveBack, settleFailure, type FailureDeps } from './failures.ts';
 import { runFetch, type FetchDeps } from './fetch-job.ts';
 import { runNormalize, type NormalizeDeps } from './normalize-job.ts';
-import { isPoisoned } from './policy.ts';
+import { isPoisoned, restAfterCrashes } from './policy.ts';
 import { startStep } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
 
@@ -38,6 +40,11 @@ async function attempt(
       await buryPoisoned(deps, claim);
       return { outcome: 'dead', pauseMs: 0 };
     }
+    const restMs = restAfterCrashes(claim);
+    if (restMs > 0) {
+      await giveBack(deps, claim, restMs);
+      return { outcome: 'retried', pauseMs: 0 };
+    }
     if (!(await start(deps, claim))) return { outcome: 'cancelled', pauseMs: 0 };
     await (claim.kind === 'fetch' ? runFetch(deps, claim, signal) : runNormalize(deps, claim, signal));
     return { outcome: 'succeeded', pauseMs: 0 };
@@ -47,12 +54,23 @@ async function attempt(
 }
 
 /** False when the run is over: then the job has nothing left to do. */
-function start(deps: JobDeps, claim: Claim): Promise<boolean> {
+async function start(deps: JobDeps, claim: Claim): Promise<boolean> {
+  const { job } = claim.envelope;
+  if (await isUnderWay(deps.relational, job)) return true;
   return deps.transact(async (unit) => {
-    if (await startStep(unit, claim.envelope.job)) return true;
+    if (await startStep(unit, job)) return true;
     await deps.queue.complete(unit.tx, claim);
     return false;
   });
+}
+
+/** For all jobs but the first of a step one look is enough. Should the run end in this moment, settling finds out. */
+async function isUnderWay(sql: Sql, job: Job): Promise<boolean> {
+  const rows = await sql.query(
+    `select 1 from run join step using (run_id) where run_id = $1 and step = $2 and run.state = 'running' and step.state = 'running'`,
+    [job.run_id, job.kind],
+  );
+  return rows.length > 0;
 }
 
 async function failed(
