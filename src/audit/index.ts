@@ -70,7 +70,8 @@ export interface Lineage {
 export interface Audit {
   /**
    * Appends in order, in one transaction (the caller's `tx` when given, so that fact and entry commit together).
-   * Errors: `storage_unavailable`, retryable; then the action that was to be recorded must not go on.
+   * Errors: `storage_unavailable`, retryable; then the action that was to be recorded must not go on. `validation_failed`: an entry breaks
+   * its contract or is larger than 8 KiB. Nothing is recorded then.
    */
   append(entries: readonly NewEntry[], tx?: Sql): Promise<LedgerEntry[]>;
   /** A page of entries in index order, from `after` (exclusive). */
@@ -79,7 +80,9 @@ export interface Audit {
   /**
    * Verifies everything: the chain from entry 0 to the head; every payload's digest against its blob; every batch's
    * leaf list against its Merkle root in the ledger; every live record's hash, recomputed from its columns, against its batch's leaves.
-   * Never throws for what it finds: it names it. Memory does not grow with the number of records.
+   * Never throws for what it finds: it names it (at most 1000 findings, then their number). Memory does not grow with the number of records.
+   * A ledger that was cut shows in the receipts, payload references and runs that it had recorded. Records that are gone show when no newer batch
+   * of their source can have replaced them. Not covered: see verify.ts. Errors: `storage_unavailable`.
    */
   verify(
     tenantId: string,
