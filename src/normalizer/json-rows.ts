@@ -52,10 +52,11 @@ function whereIn(error: unknown): string {
 export function tooDeep(bytes: Buffer, from: number, to: number, cap: number): boolean {
   let opens = 0;
   for (let i = from; i < to; i++) if ((bytes[i]! & 0xdf) === 0x5b) opens++;
-  return opens > cap && depthOf(bytes, from, to) > cap;
+  return opens > cap && nesting(bytes, from, to).deepest > cap;
 }
 
-function depthOf(bytes: Buffer, from: number, to: number): number {
+/** How deep the brackets go, and whether something is still open at the end. */
+export function nesting(bytes: Buffer, from: number, to: number): { deepest: number; open: boolean } {
   let depth = 0;
   let deepest = 0;
   let inString = false;
@@ -68,7 +69,7 @@ function depthOf(bytes: Buffer, from: number, to: number): number {
     else if ((c & 0xdf) === 0x5b) deepest = Math.max(deepest, ++depth);
     else if ((c & 0xdf) === 0x5d) depth--;
   }
-  return deepest;
+  return { deepest, open: inString || depth > 0 };
 }
 
 /** A JSON number whose text says more than the double it parses to. */

@@ -1,5 +1,5 @@
 import { compile } from 'json-p3';
-import { decode, tooDeep } from './json-rows.ts';
+import { decode, nesting, tooDeep } from './json-rows.ts';
 import { locate, newWanted, want } from './locate.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
 import { tooDeepMessage } from './split-json.ts';
@@ -45,9 +45,8 @@ function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: R
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    // V8 says "end of JSON input" or "Unterminated string" when more bytes could have mended it.
-    const cut = /end of JSON input|Unterminated/.test((error as Error).message);
+  } catch {
+    const cut = nesting(document, 0, document.length).open;
     return whole(
       cut ? 'truncated' : 'parse_error',
       cut ? 'The payload ends before its JSON does.' : 'The payload is not valid JSON.',
