@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
-import { ChartlyError, sha256Hex } from '#kit';
+import { ChartlyError, newUuid, sha256Hex } from '#kit';
 import type { CanonicalStore, ReadQuery, RecordBatch, StoredRecord, TabularResult, WriteResult } from './port.ts';
 import { mapClickHouseError } from './errors.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
@@ -21,6 +21,8 @@ export interface ClickHouseStoreOptions {
 
 /** Memory that one reading query may take. */
 const readMemoryBytes = 2 * 1024 ** 3;
+/** A look-up carries four bytes of every id of a batch. */
+const maxQueryBytes = '16000000';
 /** Records that `scan` asks for at once: what it holds in memory is of this order. */
 const scanRows = 32_768;
 
@@ -92,9 +94,31 @@ class ClickHouseStore {
     if (rows === undefined || rows.length > 0) {
       const asIs = rows === undefined && tombstones.length === 0;
       const block = asIs ? whole : this.#encode({ batch, rows, tombstones });
-      await this.#insert(block, asIs ? batch.batchId : `${batch.batchId}:${contentKey(decision)}`);
+      const token = asIs ? batch.batchId : `${batch.batchId}:${contentKey(decision)}`;
+      await this.#insert(block, token);
+      // The token catches a repeat of an insert that is still on its way. It must not swallow one whose rows were
+      // lost or removed since: a block is one part, so one row tells.
+      if (!(await this.#isStored(batch, rows?.[0] ?? 0))) await this.#insert(block, `${token}:${newUuid()}`);
     }
     return decision.result;
+  }
+
+  async #isStored(batch: RecordBatch, index: number): Promise<boolean> {
+    const { kind, name, tsMs, recordId } = batch.records[index]!;
+    const rows = await this.#rows(
+      `SELECT 1 FROM records WHERE tenant_id = {tenant:String} AND kind = {kind:String} AND name = {name:String}
+         AND ts = fromUnixTimestamp64Milli({ts:Int64}, 'UTC') AND record_id = unhex({id:String})
+         AND revision >= {revision:UInt64} LIMIT 1`,
+      {
+        tenant: batch.tenantId,
+        kind,
+        name,
+        ts: String(tsMs ?? 0),
+        id: recordId,
+        revision: String(batch.revision),
+      },
+    );
+    return rows.length > 0;
   }
 
   async #lookUp(batch: RecordBatch): Promise<Decision> {
@@ -113,7 +137,7 @@ class ClickHouseStore {
       const { stream } = await this.#client.exec({
         query: existingQuery(batch, [...ids], withPrecedence),
         query_params: { tenant: batch.tenantId, source: batch.sourceId, batch: batch.batchId },
-        clickhouse_settings: { max_query_size: '16000000' },
+        clickhouse_settings: { max_query_size: maxQueryBytes },
       });
       return buffer(stream);
     });
@@ -198,14 +222,15 @@ class ClickHouseStore {
   }
 
   /**
-   * Of the whole table, so it changes for other tenants' rows as well: the newest block number and mutation, which
-   * merges leave alone.
+   * Of the whole table, so it changes for other tenants' rows as well: the newest block number, which merges leave
+   * alone, and the mutations.
    */
   async dataVersion(): Promise<string> {
+    const own = `database = currentDatabase() AND table = 'records'`;
     const rows = await this.#rows(
-      `SELECT toString(any(t.uuid)), max(p.max_block_number), max(p.data_version) FROM system.tables AS t
-       LEFT JOIN system.parts AS p ON p.database = t.database AND p.table = t.name AND p.active
-       WHERE t.database = currentDatabase() AND t.name = 'records'`,
+      `SELECT (SELECT toString(any(uuid)) FROM system.tables WHERE database = currentDatabase() AND name = 'records'),
+         (SELECT max(max_block_number) FROM system.parts WHERE active AND ${own}),
+         (SELECT (count(), sum(is_done), max(mutation_id))::String FROM system.mutations WHERE ${own})`,
       {},
     );
     return (rows[0] ?? []).join('.');

@@ -24,8 +24,8 @@ export function existingQuery(batch: RecordBatch, ids: readonly string[], withPr
     : `''`;
   return `SELECT record_id, kind, name, ts, revision, is_deleted, batch_id = unhex({batch:String}), ${precedence}
 FROM records
-PREWHERE tenant_id = {tenant:String} AND source_id = {source:String}
-  AND record_prefix IN (SELECT arrayJoin(reinterpret(unhex('${prefixes}'), 'Array(UInt32)')))
+PREWHERE record_prefix IN (SELECT arrayJoin(reinterpret(unhex('${prefixes}'), 'Array(UInt32)')))
+WHERE tenant_id = {tenant:String} AND source_id = {source:String}
 FORMAT RowBinary`;
 }
 

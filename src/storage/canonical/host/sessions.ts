@@ -73,6 +73,9 @@ export function openSessions(dir: string): Sessions {
   };
 }
 
+/** Texts of parameters stand in SET statements here: the engine's limit on a statement must not limit them. */
+const baseSettings = [['max_query_size', String(256 * 1024 * 1024)]] as const;
+
 class EngineSession {
   #dir: string;
   #session: Session;
@@ -85,16 +88,30 @@ class EngineSession {
     this.#session = new Session(dir);
   }
 
+  /** A session where a statement failed is replaced: it would prepend what that one left behind to its next output. */
   async run(statement: Statement): Promise<StatementResult> {
     this.#refuseStaleParams(statement);
-    await this.#prepare(statement);
-    const result = await this.#session.queryAsync(statement.text, { format: statement.format });
-    return {
-      bytes: result.bytes(),
-      elapsedSeconds: result.elapsed,
-      rowsRead: result.rowsRead,
-      bytesRead: result.bytesRead,
-    };
+    try {
+      await this.#prepare(statement);
+      const result = await this.#session.queryAsync(statement.text, { format: statement.format });
+      return {
+        bytes: result.bytes(),
+        elapsedSeconds: result.elapsed,
+        rowsRead: result.rowsRead,
+        bytesRead: result.bytesRead,
+      };
+    } catch (error) {
+      this.#replace();
+      throw error;
+    }
+  }
+
+  #replace(): void {
+    this.#session.close();
+    this.#session = new Session(this.#dir);
+    this.#database = 'default';
+    this.#settings = new Map();
+    this.#params.clear();
   }
 
   close(): void {
@@ -110,33 +127,25 @@ class EngineSession {
     }
   }
 
-  /** Brings the session from what it holds to what the statement needs. A session where that fails is replaced. */
+  /** Brings the session from what it holds to what the statement needs. */
   async #prepare(statement: Statement): Promise<void> {
-    const changes = this.#changes(statement);
-    try {
-      if (statement.database !== this.#database) {
-        await this.#session.queryAsync(`USE ${quoteIdentifier(statement.database)}`);
-      }
-      if (changes.length > 0) await this.#session.queryAsync(`SET ${changes.join(', ')}`);
-    } catch (error) {
-      this.#session.close();
-      this.#session = new Session(this.#dir);
-      this.#database = 'default';
-      this.#settings = new Map();
-      this.#params.clear();
-      throw error;
+    const settings = new Map([...statement.settings, ...baseSettings]);
+    const changes = this.#changes(statement, settings);
+    if (statement.database !== this.#database) {
+      await this.#session.queryAsync(`USE ${quoteIdentifier(statement.database)}`);
     }
+    if (changes.length > 0) await this.#session.queryAsync(`SET ${changes.join(', ')}`);
     this.#database = statement.database;
-    this.#settings = statement.settings;
+    this.#settings = settings;
     for (const [name, value] of statement.params) this.#params.set(name, value);
   }
 
-  #changes(statement: Statement): string[] {
+  #changes(statement: Statement, settings: ReadonlyMap<string, string>): string[] {
     const changes: string[] = [];
     for (const name of this.#settings.keys()) {
-      if (!statement.settings.has(name)) changes.push(`${name} = DEFAULT`);
+      if (!settings.has(name)) changes.push(`${name} = DEFAULT`);
     }
-    for (const [name, value] of statement.settings) {
+    for (const [name, value] of settings) {
       if (this.#settings.get(name) !== value) changes.push(`${name} = ${quoteText(value)}`);
     }
     for (const [name, value] of statement.params) {
