@@ -95,6 +95,14 @@ describe('at the upstream', () => {
     expect(error).toMatchObject({ code: 'upstream_error', retryable: true, retryAfterMs: 2000 });
     expect(upstream.seen.length).toBe(1);
   });
+
+  test('waits use up the deadline', async () => {
+    upstream = await startUpstream((_, response) => response.writeHead(500).end());
+    const retry = { attempts: 12, base_ms: 100, max_ms: 100 };
+    await failure(fetchAll(bench, httpSource(upstream.url, {}, { retry, limits: { deadline_ms: 250 } })));
+    // Each wait is 50 ms at least.
+    expect(upstream.seen.length).toBeLessThanOrEqual(6);
+  });
 });
 
 describe('rules', () => {
