@@ -5,11 +5,11 @@ import { compileRecordScope } from './compile-query.ts';
 
 type Source = Manifest['inputs'][number]['sources'][number];
 
-/** Records that the engine sorts and hashes at once: beyond it, pages keep its memory and ours below some 50 MB. */
-const pageRecords = 250_000;
+/** Records that the engine sorts and hashes at once (some 200 MB of its memory), and that a page holds (16 MB of ours). */
+const limits = { whole: 1_000_000, page: 250_000 };
 
 /**
- * The records that a query reads, by source: how many, under which profiles, and SHA-256 over their sorted hashes. Up to 250,000
+ * The records that a query reads, by source: how many, under which profiles, and SHA-256 over their sorted hashes. Up to a million
  * records that is one pass inside the engine; more are read in pages by the first byte of their hashes (at most 256
  * passes over the query's range), and hashed here.
  */
@@ -17,7 +17,7 @@ export async function recordDigests(
   canonical: CanonicalStore,
   tenantId: string,
   query: Query,
-  pageSize = pageRecords,
+  { whole, page } = limits,
 ): Promise<Source[]> {
   const { where, params } = compileRecordScope(tenantId, query);
   const from = `FROM records FINAL WHERE ${where}`;
@@ -33,15 +33,15 @@ export async function recordDigests(
   const count = sources.reduce((sum, source) => sum + source.records, 0);
   if (count === 0) return [];
   const digests =
-    count <= pageSize
+    count <= whole
       ? await inEngine(canonical, from, params.values)
-      : await inPages(canonical, from, params.values, count / pageSize);
+      : await inPages(canonical, from, params.values, count / page);
   return sources.map((source) => ({ ...source, records_digest: digests.get(source.source_id) ?? '' }));
 }
 
 type Values = ReturnType<typeof compileRecordScope>['params']['values'];
 // As hexadecimal text: the engine drops zero bytes at the end of a FixedString when it joins them.
-const sortedHashes = 'arrayStringConcat(arraySort(groupArray(hex(record_hash))))';
+const sortedHashes = 'arrayStringConcat(arrayMap(h -> hex(h), arraySort(groupArray(record_hash))))';
 
 async function inEngine(canonical: CanonicalStore, from: string, params: Values): Promise<Map<string, string>> {
   const { rows } = await canonical.read({

@@ -130,10 +130,10 @@ test('the manifest names the records that each query read, by source', async () 
     ['rows', 7, sources],
     ['nothing', 0, []],
   ]);
-  for (const pageSize of [399, 150, 60]) {
-    expect(await recordDigests(engine.canonical, 'default', { kind: 'metric', name: 'price' }, pageSize)).toEqual(
-      sources,
-    );
+  for (const page of [399, 150, 60]) {
+    expect(
+      await recordDigests(engine.canonical, 'default', { kind: 'metric', name: 'price' }, { whole: 1, page }),
+    ).toEqual(sources);
   }
 });
 
