@@ -2,6 +2,7 @@ import { compile as compileQuery } from 'json-p3';
 import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import { Attempt, needsExactPass } from './attempt.ts';
+import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, type RowValue } from './path.ts';
 import { type Candidate, compileRecord, type RecordSetting, type RowPlace } from './record-rule.ts';
@@ -106,7 +107,7 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
   try {
     if (profile.timezone !== undefined) zoneOf(profile.timezone);
   } catch {
-    problem('/timezone', 'there is no such time zone; use an IANA name such as Europe/Berlin');
+    problem('/timezone', unknownZone);
   }
 }
 

@@ -29,6 +29,8 @@ export interface FieldSetting {
   problem: (pointer: string, message: string) => void;
 }
 
+export const unknownZone = 'there is no such time zone; use an IANA name such as Europe/Berlin';
+
 type CastName = NonNullable<Rule['cast']>;
 const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us'];
 const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal'];
@@ -114,12 +116,9 @@ function unboundedTimeCast(name: CastName, rule: Rule, setting: FieldSetting): C
     return castDatetime(rule, setting.profile);
   } catch (error) {
     if (error instanceof FormatError) setting.problem(`${setting.pointer}/format`, error.message);
-    else if (error instanceof RangeError)
-      setting.problem(
-        `${setting.pointer}/timezone`,
-        'there is no such time zone; use an IANA name such as Europe/Berlin',
-      );
-    else throw error;
+    else if (!(error instanceof RangeError)) throw error;
+    // The profile's own zone is checked once, with the profile.
+    else if (rule.timezone !== undefined) setting.problem(`${setting.pointer}/timezone`, unknownZone);
     return () => undefined;
   }
 }
