@@ -30,7 +30,8 @@ records:
   - kind: metric
     name: temperature
     unit: Cel
-    key: [station, time]     # what identifies a record, for ever: ingesting again adds nothing
+    # What identifies a record, for ever: ingesting again adds nothing. One row gives two records here, so each names itself.
+    key: [{ const: temperature }, station, time]
     ts: { path: time, format: iso }
     value: { path: temperature, min: -90, max: 60 }   # outside is quarantined, not lost
     dimensions:
@@ -38,7 +39,7 @@ records:
   - kind: metric
     name: humidity
     unit: "%"
-    key: [station, time]
+    key: [{ const: humidity }, station, time]
     ts: { path: time, format: iso }
     value: { path: humidity, min: 0, max: 100 }
     dimensions:
