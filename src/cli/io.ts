@@ -15,6 +15,11 @@ export interface Io {
 /** The streams of this process. */
 export function processIo(): Io {
   const { stdout, stderr, stdin } = process;
+  // Whoever reads may stop early, as `head` does: that is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),

@@ -56,7 +56,7 @@ export function blobStoreConformance(name: string, open: () => Promise<BlobStore
             expect((await store.readAll('raw', sha256, { start, end })).equals(bytes.subarray(start, end))).toBe(true);
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 25 },
       );
     });
 
