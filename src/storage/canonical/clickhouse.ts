@@ -23,8 +23,11 @@ export interface ClickHouseStoreOptions {
 const readMemoryBytes = 2 * 1024 ** 3;
 /** A look-up carries four bytes of every id of a batch. */
 const maxQueryBytes = '16000000';
-/** Records that `scan` asks for at once: what it holds in memory is of this order. */
-const scanRows = 32_768;
+/** The most records that `scan` gives at once: what it holds in memory is of this order. */
+const scanRows = 16_384;
+/** What sorting a scan may take of the engine's memory before it goes on disk. */
+const scanSortBytes = 256 * 1024 ** 2;
+const rowsSettings: ClickHouseSettings = { readonly: '1', output_format_json_quote_64bit_integers: 1 };
 
 /** The canonical plane on ClickHouse, served or embedded: nothing here knows which. */
 export function createClickHouseStore(options: ClickHouseStoreOptions): CanonicalStore {
@@ -199,17 +202,18 @@ class ClickHouseStore {
       where += ' AND batch_id = unhex({batch:String})';
       params['batch'] = filter.batchId;
     }
-    const batches = await this.#rows(
-      `SELECT lower(hex(batch_id)), count() FROM records FINAL WHERE ${where} GROUP BY batch_id ORDER BY batch_id`,
-      params,
-    );
-    for (const { first, last } of ranges(batches as [string, string][])) {
-      const rows = await this.#rows(
-        `SELECT ${storedColumns} FROM records FINAL
-         WHERE ${where} AND batch_id >= unhex({first:String}) AND batch_id <= unhex({last:String}) ORDER BY batch_id`,
-        { ...params, first, last },
-      );
-      yield* byBatch(rows.map(toStoredRecord));
+    const order = filter.batchId === undefined ? 'ORDER BY batch_id' : '';
+    const text = `SELECT ${storedColumns} FROM records FINAL WHERE ${where} ${order}`;
+    try {
+      const answer = await this.#client.query({
+        query: text,
+        query_params: params,
+        format: 'JSONCompactEachRow',
+        clickhouse_settings: { ...rowsSettings, max_bytes_before_external_sort: String(scanSortBytes) },
+      });
+      yield* byBatch(answer.stream());
+    } catch (error) {
+      throw mapClickHouseError(error, false);
     }
   }
 
@@ -276,7 +280,7 @@ class ClickHouseStore {
         query: text,
         query_params: params,
         format: 'JSONCompact',
-        clickhouse_settings: { readonly: '1', output_format_json_quote_64bit_integers: 1 },
+        clickhouse_settings: rowsSettings,
       });
       return ((await answer.json()) as unknown as TabularAnswer).data;
     });
@@ -328,32 +332,20 @@ function contentKey(decision: Decision): string {
   return sha256Hex(JSON.stringify([decision.rows, moved])).slice(0, 32);
 }
 
-/** Runs of neighbouring batches of about `scanRows` rows together. */
-function* ranges(
-  batches: readonly (readonly [id: string, count: string])[],
-): Generator<{ first: string; last: string }> {
-  let first: string | undefined;
-  let rows = 0;
-  for (const [index, [id, count]] of batches.entries()) {
-    first ??= id;
-    rows += Number(count);
-    const next = batches[index + 1];
-    if (next === undefined || rows + Number(next[1]) > scanRows) {
-      yield { first, last: id };
-      first = undefined;
-      rows = 0;
+/** Neighbours of one batch together, at most `scanRows` of them. */
+async function* byBatch(pieces: AsyncIterable<{ json(): unknown }[]>): AsyncGenerator<StoredRecord[], void, undefined> {
+  let batch: StoredRecord[] = [];
+  for await (const piece of pieces) {
+    for (const row of piece) {
+      const record = toStoredRecord(row.json() as unknown[]);
+      if (batch.length === scanRows || (batch.length > 0 && batch[0]!.batchId !== record.batchId)) {
+        yield batch;
+        batch = [];
+      }
+      batch.push(record);
     }
   }
-}
-
-function* byBatch(records: StoredRecord[]): Generator<StoredRecord[]> {
-  let start = 0;
-  for (let end = 1; end <= records.length; end++) {
-    if (end === records.length || records[end]!.batchId !== records[start]!.batchId) {
-      yield records.slice(start, end);
-      start = end;
-    }
-  }
+  if (batch.length > 0) yield batch;
 }
 
 function onceReadable(bytes: Buffer): Readable {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,10 +44,11 @@ function batchOf(n: number, size = 50): RecordBatch {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
   }
+  const stat = `/proc/${pid}/stat`;
+  return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'));
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -140,6 +141,29 @@ it('starts again after crashes between and in writes; repeated writes end as one
   for (let n = 0; n < written; n++) expect((await persistently(batchOf(n))).inserted).toBe(0);
   const found = await store.read({ text: 'SELECT count(), uniqExact(record_id) FROM records FINAL', params: {} });
   expect(found.rows).toEqual([[50 * written, 50 * written]]);
+  await store.close();
+  await engine.close();
+});
+
+it('never ends a scan early without an error', async () => {
+  const engine = await startEmbeddedClickHouse({ dir: freshDir(), logger: silentLogger });
+  const store = createClickHouseStore(engine);
+  await store.migrate();
+  for (let n = 0; n < 3; n++) await store.write(batchOf(n, 60_000));
+  let seen = 0;
+  const interrupted = async () => {
+    for await (const records of store.scan('default')) {
+      if (seen === 0) process.kill(engine.pid!, 'SIGKILL');
+      seen += records.length;
+      await sleep(5);
+    }
+  };
+  await expect(interrupted()).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(seen).toBeGreaterThan(0);
+  await until(() => engine.pid !== undefined);
+  // A reader that stops early leaves a store that works.
+  for await (const records of store.scan('default')) if (records.length > 0) break;
+  await store.health();
   await store.close();
   await engine.close();
 });

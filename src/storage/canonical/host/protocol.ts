@@ -59,10 +59,16 @@ export function isReading(query: string): boolean {
   return /^[\s(]*(SELECT|WITH|SHOW|DESC|DESCRIBE|EXPLAIN|EXISTS)\b/i.test(query);
 }
 
+/** Whether an answer may be long and is made row by row, so that it is sent in pieces. */
+export function isStreaming(query: string): boolean {
+  return /\bFORMAT\s+JSONCompactEachRow\s*$/.test(query);
+}
+
 /** Answers with an error text of the engine the way the server does. */
 export function sendError(response: ServerResponse, error: unknown): void {
   const { code, text, status } = describeError(error);
   if (response.destroyed || response.writableEnded) return;
+  // The status is out: only a broken answer can still say that it is not complete.
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, {
     'content-type': 'text/plain; charset=UTF-8',

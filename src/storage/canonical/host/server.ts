@@ -4,7 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { randomUUID } from 'node:crypto';
 import type { Sessions, Statement, StatementResult } from './sessions.ts';
 import type { Spool } from './spool.ts';
-import { isReading, parseNativeInsert, parseRequest, readBody, sendError, type EngineRequest } from './protocol.ts';
+import {
+  isReading,
+  isStreaming,
+  parseNativeInsert,
+  parseRequest,
+  readBody,
+  sendError,
+  type EngineRequest,
+} from './protocol.ts';
 
 /** A URL carries a query's text and parameters. */
 const maxHeaderBytes = 32 * 1024 * 1024;
@@ -56,7 +64,7 @@ async function handle(
             format: 'Null',
           }),
         );
-  sendResult(response, asked, result);
+  if (result) sendResult(response, asked, result);
 }
 
 async function runText(
@@ -64,7 +72,7 @@ async function runText(
   asked: EngineRequest,
   body: Buffer,
   response: ServerResponse,
-): Promise<StatementResult> {
+): Promise<StatementResult | undefined> {
   const query = [asked.query, body.toString('utf8')].filter((part) => part !== '').join('\n');
   if (!isReading(query)) {
     if (readonly(asked)) throw new Error('Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)');
@@ -80,7 +88,7 @@ async function runReading(
   asked: EngineRequest,
   query: string,
   response: ServerResponse,
-): Promise<StatementResult> {
+): Promise<StatementResult | undefined> {
   // It would write a file, whatever `readonly` says; the server's HTTP interface refuses it too.
   if (/\bINTO\s+OUTFILE\b/i.test(query)) {
     throw new Error('Code: 48. DB::Exception: INTO OUTFILE is not allowed. (NOT_IMPLEMENTED)');
@@ -95,7 +103,11 @@ async function runReading(
   };
   response.once('close', onClose);
   try {
-    return await sessions.run('read', readingStatement(asked, query, mark), gone.signal);
+    const statement = readingStatement(asked, query, mark);
+    if (!isStreaming(query)) return await sessions.run('read', statement, gone.signal);
+    await sessions.stream(statement, (bytes) => sendPiece(response, bytes), gone.signal);
+    response.end();
+    return undefined;
   } finally {
     response.off('close', onClose);
   }
@@ -136,6 +148,17 @@ function sendResult(response: ServerResponse, asked: EngineRequest, result: Stat
     'x-clickhouse-summary': JSON.stringify(summary),
   });
   response.end(result.bytes);
+}
+
+async function sendPiece(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  if (response.write(bytes) || response.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 function givenCredentials(request: IncomingMessage): string {

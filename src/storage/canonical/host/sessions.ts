@@ -24,6 +24,8 @@ export interface StatementResult {
 export interface Sessions {
   /** Runs when a session is free. Rejects with the engine's error text, `Code: N. DB::Exception: …`. */
   run(lane: 'read' | 'write', statement: Statement, signal?: AbortSignal): Promise<StatementResult>;
+  /** As `run`, in pieces: `onPiece` is awaited before the next one is made, so that a large answer takes little memory. */
+  stream(statement: Statement, onPiece: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Runs at once on a session of its own: what must not wait behind other queries. */
   runAside(text: string): Promise<void>;
   close(): void;
@@ -31,7 +33,6 @@ export interface Sessions {
 
 /** Reads and writes have sessions of their own, so that heavy reads cannot hold up writing. */
 const laneSizes = { read: 8, write: 4 };
-export const sessionCount = laneSizes.read + laneSizes.write + 1;
 
 interface Lane {
   free: EngineSession[];
@@ -53,17 +54,27 @@ export function openSessions(dir: string): Sessions {
     else lane.free.push(session);
   };
 
+  const using = async <T>(name: 'read' | 'write', use: (session: EngineSession) => Promise<T>): Promise<T> => {
+    const lane = lanes[name];
+    const session = lane.free.pop() ?? (await new Promise<EngineSession>((resolve) => lane.waiting.push(resolve)));
+    try {
+      return await use(session);
+    } finally {
+      release(lane, session);
+    }
+  };
+
   return {
-    async run(name, statement, signal) {
-      const lane = lanes[name];
-      const session = lane.free.pop() ?? (await new Promise<EngineSession>((resolve) => lane.waiting.push(resolve)));
-      try {
+    run: (name, statement, signal) =>
+      using(name, async (session) => {
         signal?.throwIfAborted();
-        return await session.run(statement);
-      } finally {
-        release(lane, session);
-      }
-    },
+        return session.run(statement);
+      }),
+    stream: (statement, onPiece, signal) =>
+      using('read', async (session) => {
+        signal.throwIfAborted();
+        return session.stream(statement, onPiece, signal);
+      }),
     async runAside(text) {
       await aside.run({ text, database: 'default', settings: new Map(), params: new Map(), format: 'Null' });
     },
@@ -100,6 +111,23 @@ class EngineSession {
         rowsRead: result.rowsRead,
         bytesRead: result.bytesRead,
       };
+    } catch (error) {
+      this.#replace();
+      throw error;
+    }
+  }
+
+  async stream(
+    statement: Statement,
+    onPiece: (bytes: Uint8Array) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#refuseStaleParams(statement);
+    try {
+      await this.#prepare(statement);
+      for await (const piece of this.#session.queryStream(statement.text, { format: statement.format, signal })) {
+        await onPiece(piece.raw());
+      }
     } catch (error) {
       this.#replace();
       throw error;
