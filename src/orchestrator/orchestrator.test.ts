@@ -152,6 +152,32 @@ describe('a job that fails', () => {
     expect(asked).toEqual([0, 1, 1, 1, 2]);
   });
 
+  it('starts anew where it cannot go on, counting no page twice and losing none that changed meanwhile', async () => {
+    const pages = ['a', 'b', 'c'];
+    let failures = 1;
+    house.world.upstreams.set(source, {
+      pages,
+      forgetful: true,
+      before: (page) => {
+        if (page !== 2 || failures-- <= 0) return;
+        pages[1] = 'B\nBB';
+        throw new ChartlyError('upstream_error', 'No.', { retryable: true });
+      },
+    });
+    const run = await ended(await ingest());
+    expect(run).toMatchObject({ state: 'succeeded', pages: 4, counts: { records: 5 } });
+    const stored = await house.relational.query<{ page: number; request_key: string }>(
+      'select page, request_key from raw_ref where run_id = $1 order by page',
+      [run.run_id],
+    );
+    expect(stored.map((raw) => `${raw.page}: ${raw.request_key}`)).toEqual([
+      '0: page 0',
+      '1: page 1',
+      '2: page 1',
+      '3: page 2',
+    ]);
+  });
+
   it('waits at least as long as the upstream asks', async () => {
     const times: number[] = [];
     house.world.upstreams.set(source, {
@@ -347,27 +373,44 @@ describe('lists', () => {
 
 describe('a worker that dies', () => {
   it('loses its job to another, and what it does later changes nothing', async () => {
-    house.world.upstreams.set(source, { pages: ['a'] });
+    const zombie = Promise.withResolvers<void>();
+    const last = Promise.withResolvers<void>();
+    // The fetch job keeps the run open.
+    house.world.upstreams.set(source, {
+      pages: ['a', 'b\nc\nd'],
+      before: (page) => (page === 1 ? last.promise : undefined),
+    });
     let calls = 0;
-    let release = (): void => {};
-    const gate = new Promise<void>((resolve) => (release = resolve));
-    house.world.beforeNormalize = async ({ jobId }) => {
-      if (++calls > 1) return;
-      // As if no heartbeat had been heard for long.
-      await house.relational.execute(`update pgboss.job set heartbeat_on = now() - interval '1 hour' where id = $1`, [
-        jobId,
-      ]);
-      await gate;
+    house.world.beforeNormalize = async ({ jobId, raw }) => {
+      if (raw.page === 0 && ++calls === 1) {
+        // As if no heartbeat had been heard for long.
+        await house.relational.execute(`update pgboss.job set heartbeat_on = now() - interval '1 hour' where id = $1`, [
+          jobId,
+        ]);
+        await zombie.promise;
+      }
     };
-    const run = await ended(await ingest());
-    expect(run).toMatchObject({ state: 'succeeded', counts: { records: 1 } });
-    release();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const run = await ingest();
+    const counts = async () => (await house.orchestrator.run('default', run.run_id)).counts;
+    await expect.poll(async () => (await counts()).records, { timeout: 20_000 }).toBe(1);
+    // The first worker wakes up while the run is still open, and settles what is settled.
+    zombie.resolve();
+    await expect.poll(() => batchesOfPage0(run.run_id), { timeout: 20_000 }).toBe(2);
+    expect((await counts()).records).toBe(1);
+    last.resolve();
+    expect(await ended(run)).toMatchObject({ state: 'succeeded', counts: { records: 4 } });
     expect(calls).toBe(2);
-    const { counts, steps } = await house.orchestrator.run('default', run.run_id);
-    expect(counts).toEqual(run.counts);
-    expect(steps[1]).toMatchObject({ jobs_total: 1, jobs_done: 1, jobs_failed: 0 });
+    expect((await stepsOf(run))[1]).toMatchObject({ jobs_total: 2, jobs_done: 2, jobs_failed: 0 });
   });
+
+  /** How often the batch of page 0 was written: every attempt repeats it, to no effect. */
+  async function batchesOfPage0(runId: string): Promise<number> {
+    const [row] = await house.relational.query<{ times: number }>(
+      'select max(times) as times from effect join batch_receipt using (batch_id) where run_id = $1',
+      [runId],
+    );
+    return row!.times;
+  }
 });
 
 describe('stopping', () => {

@@ -8,7 +8,11 @@ import { context, crashSources, crashWorld, documents, openHouse } from './testi
 const [dir = '', runs = '1'] = process.argv.slice(2);
 const house = await openHouse(dir);
 for (const [source, pages] of crashWorld()) {
-  house.world.upstreams.set(source, { pages, before: () => sleep(5 + Math.random() * 30) });
+  house.world.upstreams.set(source, {
+    pages,
+    forgetful: source === 'three',
+    before: () => sleep(5 + Math.random() * 30),
+  });
 }
 house.world.beforeNormalize = () => sleep(5 + Math.random() * 30);
 

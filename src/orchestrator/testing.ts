@@ -19,6 +19,8 @@ export interface Upstream {
   pages: string[];
   /** Answers `unchanged` to an unpaged request that has the current bytes. */
   etag?: boolean;
+  /** Cannot be resumed: every attempt starts anew. */
+  forgetful?: boolean;
   /** Called before each page; what it throws, the hub throws. */
   before?: (page: number, task: FetchTask) => Promise<void> | void;
 }
@@ -161,7 +163,9 @@ async function* linePages(world: World, payloads: Map<string, string>, task: Fet
         };
     const state: SourceState = upstream.etag
       ? { requests: { ...requests, [key]: { etag: sha256, raw } } }
-      : { requests: {}, resume: { run_id: task.runId, page: page + 1, cursor: String(page + 1) } };
+      : upstream.forgetful
+        ? { requests: {} }
+        : { requests: {}, resume: { run_id: task.runId, page: page + 1, cursor: String(page + 1) } };
     Object.assign(requests, state.requests);
     yield { raw, unchanged, state };
   }
