@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { createEngineServer } from './server.ts';
 import { openSessions, type Sessions } from './sessions.ts';
-import { openSpool } from './spool.ts';
+import { openSpool, type Spool } from './spool.ts';
 
 /** From the parent. `port` 0 means any. */
 interface StartMessage {
@@ -17,11 +17,16 @@ interface StartMessage {
   password: string;
 }
 
+let spool: Spool | undefined;
+
 // A signal to the whole process group is for the parent, which closes this process when its own work is done.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 // An orderly exit would wait for running queries; what is acknowledged is on the disk, so none is needed.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', () => {
+  spool?.close();
+  process.kill(process.pid, 'SIGKILL');
+});
 process.once('message', (message: StartMessage) => start(message));
 
 function start(message: StartMessage): void {
@@ -33,8 +38,14 @@ function start(message: StartMessage): void {
   }
   // The lock of the directory is held from here on.
   const directory = createHash('sha256').update(realpathSync(message.dir)).digest('hex').slice(0, 16);
-  const spool = openSpool(`chartly-${process.getuid?.() ?? 0}-${directory}`, message.dir);
-  const server = createEngineServer({ sessions, spool, username: message.username, password: message.password });
+  const opened = openSpool(`chartly-${process.getuid?.() ?? 0}-${directory}`, message.dir);
+  spool = opened;
+  const server = createEngineServer({
+    sessions,
+    spool: opened,
+    username: message.username,
+    password: message.password,
+  });
   server.on('error', (error) => fail('listen', error));
   server.listen(message.port, '127.0.0.1', () => {
     const address = server.address();
@@ -43,7 +54,7 @@ function start(message: StartMessage): void {
   process.once('message', () => {
     server.close(() => {
       sessions.close();
-      spool.close();
+      opened.close();
       // As above: nothing is left to do, and the engine's own tear-down can take seconds.
       process.kill(process.pid, 'SIGKILL');
     });
