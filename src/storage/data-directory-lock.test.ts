@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -76,6 +76,13 @@ it('locks out this process too, until released', async () => {
   await lock.release();
   expect(readDataDirectoryOwner(dir)).toBeUndefined();
   await (await lockDataDirectory(dir, { waitMs: 0 })).release();
+});
+
+it('makes a directory that is closed to others', async () => {
+  const dir = join(root, 'closed');
+  const lock = await lockDataDirectory(dir);
+  expect((await stat(dir)).mode & 0o777).toBe(0o700);
+  await lock.release();
 });
 
 it('knows no owner of a directory that is not there, and says why one cannot be made', async () => {

@@ -74,7 +74,8 @@ export function readDataDirectoryOwner(dir: string): DataDirectoryOwner | undefi
 function tryLock(dir: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(dir, { recursive: true });
+    // What is captured may be personal or secret: it is its owner's alone.
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     database = new DatabaseSync(join(dir, 'lock.db'), { timeout: 0 });
     database.exec('begin exclusive');
     return database;

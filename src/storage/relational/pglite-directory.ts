@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -22,6 +22,8 @@ export async function ensurePgliteDirectory(dir: string): Promise<void> {
     await db.close();
     if (template !== undefined) await keepTemplate(fresh, template);
   }
+  // The engine writes its files without regard to the umask: only the directory keeps others out.
+  await chmod(fresh, 0o700);
   await rm(dir, { recursive: true, force: true });
   await rename(fresh, dir);
 }

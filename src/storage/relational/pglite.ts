@@ -60,7 +60,11 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
   const relational: PgliteRelational = {
     engine: 'pglite',
     ...sqlOf(statement, upkeep.changed),
-    script: async (text) => (await outside(() => runScript(text))).flatMap(toObjects),
+    async script(text) {
+      const results = await outside(() => runScript(text));
+      upkeep.changed(affectedBy(results));
+      return results.flatMap(toObjects);
+    },
     transaction: async (work) => outside(() => runTransaction(client, work, current, upkeep.changed)),
     async migrate() {
       await migrate(relational);
@@ -127,9 +131,8 @@ function sqlOf(
 ): Sql {
   async function counted(text: string, params?: readonly Param[]): Promise<[WorkerResult[], number]> {
     const results = await run(text, params);
-    let affected = 0;
-    for (const result of results) affected += result.affected;
-    if (affected > 0) changed(affected);
+    const affected = affectedBy(results);
+    changed(affected);
     return [results, affected];
   }
   return {
@@ -141,6 +144,12 @@ function sqlOf(
       return (await counted(text, params))[1];
     },
   };
+}
+
+function affectedBy(results: readonly WorkerResult[]): number {
+  let affected = 0;
+  for (const result of results) affected += result.affected;
+  return affected;
 }
 
 function toObjects({ columns, rows }: WorkerResult): Row[] {
