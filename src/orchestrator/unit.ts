@@ -1,6 +1,6 @@
 /** One transaction and what is to be told once it has committed: nobody hears of a change that did not happen. */
 import type { JobStatus, Run } from '#contracts';
-import { isoMs, type Clock, type Logger } from '#kit';
+import type { Clock, Logger } from '#kit';
 import type { Relational, Sql } from '#storage';
 import type { Handled } from './envelope.ts';
 import type { RunFeed } from './run-feed.ts';
@@ -35,7 +35,7 @@ export function createTransact(deps: {
         now,
         runChanged: (run) => after.push(() => deps.feed.publish(run)),
         nudge: (kind) => after.push(() => deps.nudge(kind)),
-        status: (change) => after.push(() => logStatus(deps.logger, { ts: isoMs(now), ...change })),
+        status: (change) => after.push(() => logStatus(deps.logger, change)),
         after: (callback) => after.push(callback),
       }),
     );
@@ -44,7 +44,8 @@ export function createTransact(deps: {
   };
 }
 
-function logStatus(logger: Logger, status: JobStatus): void {
+/** As the contract telemetry/job-status has it; the line's own `ts` is the event's. */
+function logStatus(logger: Logger, status: Omit<JobStatus, 'ts'>): void {
   // Jobs come by the thousand; runs are what an operator follows.
   const level = status.job_id === undefined && status.step === undefined ? 'info' : 'debug';
   logger[level]('job status', { ...status });
