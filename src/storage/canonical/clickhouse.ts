@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
-import { ChartlyError, newUuid, sha256Hex } from '#kit';
+import { ChartlyError, newUuid, sha256Hex, shortId } from '#kit';
 import type { CanonicalStore, ReadQuery, RecordBatch, StoredRecord, TabularResult, WriteResult } from './port.ts';
 import { mapClickHouseError } from './errors.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
@@ -237,7 +237,7 @@ class ClickHouseStore {
          (SELECT (count(), sum(is_done), max(mutation_id))::String FROM system.mutations WHERE ${own})`,
       {},
     );
-    return (rows[0] ?? []).join('.');
+    return shortId((rows[0] ?? []).map(String)).slice(0, 16);
   }
 
   async read(query: ReadQuery): Promise<TabularResult> {
