@@ -7,6 +7,7 @@ export type {
   CanonicalStore,
   CanonicalRecord,
   RecordBatch,
+  RetireScope,
   WriteResult,
   StoredRecord,
   TabularResult,

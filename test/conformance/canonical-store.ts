@@ -174,6 +174,33 @@ export function describeCanonicalStore(name: string, start: () => Promise<Canoni
       expect(await store.countBySource(tenant)).toEqual(new Map([['quakes', 2]]));
     });
 
+    it('retires what an older profile version made of a payload and the newer one did not make again', async () => {
+      const tenant = freshTenant();
+      const rawSha256 = sha256Hex('payload');
+      const old = makeBatch(
+        tenant,
+        1n,
+        ['a', 'b', 'c'].map((key) => makeRecord(key)),
+        { rawSha256 },
+      );
+      const other = makeBatch(tenant, 1n, [makeRecord('other')], { chunk: 1, rawSha256: sha256Hex('another payload') });
+      const profileDigest = sha256Hex('newer profile');
+      const newer = makeBatch(tenant, 2n, [makeRecord('a'), makeRecord('renamed b')], { rawSha256, profileDigest });
+      for (const batch of [old, other, newer]) await store.write(batch);
+      const scope = { tenantId: tenant, sourceId: 'quakes', rawSha256, profileDigest, revision: 2n };
+      expect(await store.retireOthers({ ...scope, revision: 1n })).toBe(0);
+      expect(await store.retireOthers({ ...scope, sourceId: 'elsewhere' })).toBe(0);
+      expect(await store.retireOthers(scope)).toBe(2);
+      expect(await store.retireOthers(scope)).toBe(0);
+      const ids = (await everything(store, tenant)).map((r) => r.recordId).sort();
+      const want = ['a', 'renamed b', 'other'].map((key) => makeRecord(key).recordId).sort();
+      expect(ids).toEqual(want);
+      // A late repeat of the older version brings nothing back.
+      await store.write(old);
+      await store.retireOthers(scope);
+      expect((await everything(store, tenant)).map((r) => r.recordId).sort()).toEqual(want);
+    });
+
     it('retires the old row of a record that moves in time, name or kind, and back again', async () => {
       const tenant = freshTenant();
       const moves: Partial<CanonicalRecord>[] = [

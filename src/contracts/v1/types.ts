@@ -393,10 +393,6 @@ export interface Profile {
   dedupe?: {
     keep: 'first' | 'last';
   };
-  retention?: {
-    raw_days?: number;
-    records_days?: number;
-  };
 }
 export interface RecordRule {
   kind: RecordKind;
@@ -824,14 +820,6 @@ export interface Source {
      * how long it stays open (default 30000)
      */
     open_ms?: number;
-  };
-  schedule?: {
-    /**
-     * ISO 8601 duration
-     */
-    every?: string;
-    cron?: string;
-    timezone?: string;
   };
 }
 /**

@@ -2,7 +2,15 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
 import { ChartlyError, newUuid, sha256Hex, shortId } from '#kit';
-import type { CanonicalStore, ReadQuery, RecordBatch, StoredRecord, TabularResult, WriteResult } from './port.ts';
+import type {
+  CanonicalStore,
+  ReadQuery,
+  RecordBatch,
+  RetireScope,
+  StoredRecord,
+  TabularResult,
+  WriteResult,
+} from './port.ts';
 import { mapClickHouseError } from './errors.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
 import { createBlockEncoder, nativeColumns, type BlockPlan } from './native.ts';
@@ -38,6 +46,7 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Canonica
     get: (tenantId, recordId) => store.get(tenantId, recordId),
     scan: (tenantId, filter) => store.scan(tenantId, filter),
     countBySource: (tenantId) => store.countBySource(tenantId),
+    retireOthers: (scope) => store.retireOthers(scope),
     dataVersion: () => store.dataVersion(),
     read: (query) => store.read(query),
     health: () => store.health(),
@@ -70,8 +79,16 @@ class ClickHouseStore {
   }
 
   write(batch: RecordBatch): Promise<WriteResult> {
-    const key = `${batch.tenantId}\n${batch.sourceId}`;
-    const mine = (this.#writing.get(key) ?? Promise.resolve()).then(() => this.#writeAlone(batch));
+    return this.#oneByOne(batch, () => this.#writeAlone(batch));
+  }
+
+  retireOthers(scope: RetireScope): Promise<number> {
+    return this.#oneByOne(scope, () => this.#retireAlone(scope));
+  }
+
+  #oneByOne<T>(source: { tenantId: string; sourceId: string }, work: () => Promise<T>): Promise<T> {
+    const key = `${source.tenantId}\n${source.sourceId}`;
+    const mine = (this.#writing.get(key) ?? Promise.resolve()).then(work);
     const settled = mine.then(
       () => {},
       () => {},
@@ -79,6 +96,33 @@ class ClickHouseStore {
     this.#writing.set(key, settled);
     void settled.then(() => this.#writing.get(key) === settled && this.#writing.delete(key));
     return mine;
+  }
+
+  /** What is retired already is not selected again, so a repeat after a crash half way goes on where it ended. */
+  async #retireAlone({ tenantId, sourceId, rawSha256, profileDigest, revision }: RetireScope): Promise<number> {
+    const params = {
+      tenant: tenantId,
+      source: sourceId,
+      raw: rawSha256,
+      digest: profileDigest,
+      revision: String(revision),
+    };
+    const others = `FROM records FINAL WHERE tenant_id = {tenant:String} AND source_id = {source:String}
+      AND raw_sha256 = unhex({raw:String}) AND profile_digest != {digest:String} AND revision < {revision:UInt64}`;
+    const [[count] = [0]] = await this.#rows(`SELECT count() ${others}`, params);
+    if (Number(count) === 0) return 0;
+    const columns = nativeColumns.map(([name]) => name);
+    const retired = columns.map((name) =>
+      name === 'revision' ? '{revision:UInt64}' : name === 'is_deleted' ? '1' : name,
+    );
+    await this.#guard(() =>
+      this.#client.command({
+        query: `INSERT INTO records (${columns.join(', ')}) SELECT ${retired.join(', ')} ${others}`,
+        query_params: params,
+        clickhouse_settings: { insert_deduplicate: 0, async_insert: 0 },
+      }),
+    );
+    return Number(count);
   }
 
   async #writeAlone(batch: RecordBatch): Promise<WriteResult> {

@@ -51,6 +51,9 @@ export interface WriteResult {
   stale: number;
 }
 
+/** One payload of a source, as normalized by one profile version. */
+export type RetireScope = Pick<RecordBatch, 'tenantId' | 'sourceId' | 'rawSha256' | 'profileDigest' | 'revision'>;
+
 /** A live record as it stands in the store. */
 export interface StoredRecord extends CanonicalRecord {
   tenantId: string;
@@ -90,6 +93,12 @@ export interface CanonicalStore {
    * Errors: `storage_unavailable`, `disk_full` (both retryable).
    */
   write(batch: RecordBatch): Promise<WriteResult>;
+  /**
+   * Retires the live records of a payload that another profile version made before: after all batches of `revision` were
+   * written, these are the records that the newer version keyed differently, quarantined or left out. Repeatable.
+   * Returns how many it retired. Errors: as `write`.
+   */
+  retireOthers(payload: RetireScope): Promise<number>;
   /** The live record, or undefined. */
   get(tenantId: string, recordId: string): Promise<StoredRecord | undefined>;
   /** Streams a tenant's live records, in no order that may be relied on but grouped by batch; for verification. */
