@@ -65,38 +65,41 @@ function fixedParts(r: HashedRecord): { middle: string; end: string } {
   return last;
 }
 
+/** One native call for a map whose names are in order already, as the writer's are. */
 function texts(map: Record<string, string>): string {
-  let out = '{';
   let before: string | undefined;
-  for (const key in map) {
-    if (before !== undefined && key < before) return sorted(map);
-    out += `${before === undefined ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(map[key])}`;
-    before = key;
+  for (const name in map) {
+    if (before !== undefined && name < before) return sorted(map);
+    before = name;
   }
-  return `${out}}`;
+  return JSON.stringify(map);
 }
 
 function numbers(map: Record<string, number>): string {
-  let out = '{';
   let before: string | undefined;
-  for (const key in map) {
-    if (before !== undefined && key < before) return sorted(map);
-    out += `${before === undefined ? '' : ','}${JSON.stringify(key)}:${number(map[key]!)}`;
-    before = key;
+  for (const name in map) {
+    if (!Number.isFinite(map[name])) throw new TypeError(notFinite);
+    if (before !== undefined && name < before) return sorted(map);
+    before = name;
   }
-  return `${out}}`;
+  return JSON.stringify(map);
 }
 
 /** Maps come back from a store in any order; RFC 8785 orders keys by UTF-16 code units, as `<` and `sort` do. */
 function sorted(map: Record<string, string | number>): string {
   const parts = Object.keys(map)
     .sort()
-    .map((key) => `${JSON.stringify(key)}:${JSON.stringify(map[key])}`);
+    .map((key) => {
+      const value = map[key]!;
+      return `${JSON.stringify(key)}:${typeof value === 'number' ? number(value) : JSON.stringify(value)}`;
+    });
   return `{${parts.join(',')}}`;
 }
 
+const notFinite = 'a record holds a number that JSON has no form for';
+
 function number(value: number): string {
-  if (!Number.isFinite(value)) throw new TypeError('a record holds a number that JSON has no form for');
+  if (!Number.isFinite(value)) throw new TypeError(notFinite);
   return value === 0 ? '0' : String(value);
 }
 

@@ -6,6 +6,8 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
+let last = NaN;
+let lastText = '';
 let day = NaN;
 let dayText = '';
 const two = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, '0'));
@@ -15,6 +17,7 @@ const two = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, '0'));
  * call because times come in runs of one day (six times as fast, and every record needs it).
  */
 export function isoMs(ms: number): string {
+  if (ms === last) return lastText;
   const whole = Math.trunc(ms);
   const now = Math.floor(whole / 86_400_000);
   if (now !== day) {
@@ -24,5 +27,7 @@ export function isoMs(ms: number): string {
   const t = whole - now * 86_400_000;
   const f = t % 1000;
   const fraction = f < 10 ? `00${f}` : f < 100 ? `0${f}` : String(f);
-  return `${dayText}${two[(t / 3_600_000) | 0]!}:${two[((t / 60_000) | 0) % 60]!}:${two[((t / 1000) | 0) % 60]!}.${fraction}Z`;
+  lastText = `${dayText}${two[(t / 3_600_000) | 0]!}:${two[((t / 60_000) | 0) % 60]!}:${two[((t / 1000) | 0) % 60]!}.${fraction}Z`;
+  last = ms;
+  return lastText;
 }

@@ -34,6 +34,8 @@ export const defaultLimits: BatchLimits = { candidates: 16_384, weight: 16 << 20
 
 /** Which of several valid candidates with one record id is kept. */
 export type Dedupe =
+  /** All: no two have the same. */
+  | { keep: 'all' }
   /** The first one; ids seen so far. */
   | { keep: 'first'; seen: IdMap }
   /** The last one, looked up: id → ordinal of its last valid candidate in the payload. */
@@ -115,12 +117,10 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
       reject([contractFailure(record, violation)], place, candidate);
       return;
     }
-    if (dedupe.keep === 'first') {
-      if (dedupe.seen.get(record.recordId) !== undefined) batch.counts.deduplicated++;
-      else {
-        dedupe.seen.set(record.recordId, ordinal);
-        batch.records.push(record);
-      }
+    if (dedupe.keep === 'all') batch.records.push(record);
+    else if (dedupe.keep === 'first') {
+      if (dedupe.seen.add(record.recordId, ordinal)) batch.records.push(record);
+      else batch.counts.deduplicated++;
     } else if (dedupe.keep === 'last') {
       if (dedupe.lasts.get(record.recordId) !== ordinal) batch.counts.deduplicated++;
       else batch.records.push(record);

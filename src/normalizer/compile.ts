@@ -5,17 +5,22 @@ import { Attempt, needsExactPass } from './attempt.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, type RowValue } from './path.ts';
-import { type Candidate, compileRecord, type RecordSetting, type RowPlace } from './record-rule.ts';
+import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { streamingSteps } from './select-path.ts';
 import { zoneOf } from './zone.ts';
+
+/** Appends what a row gives to `out`, and returns how many characters of text that holds. `text`: the row's JSON. */
+export type MapRow<T> = (row: RowValue, text: string | undefined, place: RowPlace, out: T[]) => number;
 
 /** A profile ready to map rows. It keeps state for the row under way: one for each payload. */
 export interface CompiledProfile {
   profile: Profile;
   /** CSV columns, to be bound when the header is known; undefined for JSON rows. */
   columns: Columns | undefined;
-  /** Appends the candidates of a row to `out`, and returns how many characters of text they hold. `text`: the row's JSON. */
-  map(row: RowValue, text: string | undefined, place: RowPlace, out: Candidate[]): number;
+  /** A row's candidates. */
+  candidates: MapRow<Candidate>;
+  /** The keys of a row's candidates alone: the cheap way to look for duplicates. */
+  keys: MapRow<string | undefined>;
 }
 
 /** Compiles a profile. Throws `profile_invalid` with one detail for each thing wrong. */
@@ -29,38 +34,46 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   }
   checkFormat(profile, problem);
   const columns = profile.format === 'csv' ? new Columns() : undefined;
-  const mappers = profile.records.map((rule, index) =>
+  const rules = profile.records.map((rule, index) =>
     compileRecord(rule, { profile, columns, index, problem, recordId }),
   );
   if (details.length > 0) throw invalid(profile, details);
+  const exact = columns === undefined && declaresExactNumbers(profile);
+  return {
+    profile,
+    columns,
+    candidates: rowMapper(
+      rules.map((rule) => rule.candidates),
+      exact,
+    ),
+    keys: rowMapper(
+      rules.map((rule) => rule.keys),
+      exact,
+    ),
+  };
+}
 
+/** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
+function rowMapper<T>(mappers: readonly RecordMapper<T>[], exact: boolean): MapRow<T> {
   const attempt = new Attempt();
-  const declaresExact = columns === undefined && declaresExactNumbers(profile);
-  function mapAll(row: RowValue, place: RowPlace, out: Candidate[]): number {
+  function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: T[]): number {
+    attempt.exactPass = exactPass;
     attempt.weight = 0;
     for (const mapper of mappers) mapper(row, place, attempt, out);
     return attempt.weight;
   }
-  return {
-    profile,
-    columns,
-    map(row, text, place, out) {
-      // CSV fields are texts: there is nothing to read again.
-      attempt.exactPass = text === undefined;
-      if (text !== undefined && declaresExact && longNumber.test(text)) {
-        attempt.exactPass = true;
-        return mapAll(parseExact(text), place, out);
-      }
-      const mark = out.length;
-      try {
-        return mapAll(row, place, out);
-      } catch (error) {
-        if (error !== needsExactPass || text === undefined) throw error;
-        out.length = mark;
-        attempt.exactPass = true;
-        return mapAll(parseExact(text), place, out);
-      }
-    },
+  return (row, text, place, out) => {
+    // CSV fields are texts: there is nothing to read again.
+    if (text === undefined) return mapAll(row, true, place, out);
+    if (exact && longNumber.test(text)) return mapAll(parseExact(text), true, place, out);
+    const mark = out.length;
+    try {
+      return mapAll(row, false, place, out);
+    } catch (error) {
+      if (error !== needsExactPass) throw error;
+      out.length = mark;
+      return mapAll(parseExact(text), true, place, out);
+    }
   };
 }
 

@@ -1,6 +1,7 @@
-import { type Metric, type RecordKind, validator, type Violation } from '#contracts';
+import { type Metric, type Provenance, type RecordKind, type Validator, validator, type Violation } from '#contracts';
 import { isoMs } from '#kit';
 import type { CanonicalRecord, RecordBatch } from '#storage';
+import { varyingContract } from './varying-contract.ts';
 
 /** What the records of one payload have in common. */
 export type BatchFrame = Omit<RecordBatch, 'batchId' | 'records'>;
@@ -16,34 +17,62 @@ type Form = Omit<Metric, 'kind' | 'ts' | 'value' | 'unit'> & {
   unit?: string;
 };
 
+/** The members that vary from record to record. */
+type Filled = Partial<Omit<Form, 'provenance'>> & { provenance: Partial<Provenance> };
+
 /**
- * Validates every record in its contract form with the compiled contracts. One object of each kind is filled again and again:
- * building a new one for each record would cost more than the validation.
+ * Validates every record in its contract form with the compiled contracts. The first record of a kind in a batch is validated whole; of the others
+ * the members that can differ from it. One object is filled again and again: building a new one for each record would cost more than validating it.
  */
 export function contractCheck(frame: BatchFrame): ContractCheck {
   const checks = {
-    metric: [validator('canonical/metric'), newForm(frame, 'metric')] as const,
-    event: [validator('canonical/event'), newForm(frame, 'event')] as const,
-    entity: [validator('canonical/entity'), newForm(frame, 'entity')] as const,
+    metric: kindCheck(frame, 'metric'),
+    event: kindCheck(frame, 'event'),
+    entity: kindCheck(frame, 'entity'),
   };
-  return (record, recordHash, batchId) => {
-    const [valid, form] = checks[record.kind];
-    form.name = record.name;
-    form.record_id = record.recordId;
-    form.ts = record.tsMs === undefined ? undefined : isoMs(record.tsMs);
-    form.dimensions = record.dimensions;
-    form.measures = record.measures;
-    form.exact = record.exact;
-    form.record_hash = recordHash;
-    form.provenance.byte_start = record.byteStart;
-    form.provenance.byte_end = record.byteEnd;
-    form.provenance.row = record.row;
-    form.provenance.batch_id = batchId;
-    if (record.kind === 'metric') {
-      form.value = record.value;
-      form.unit = record.unit;
+  return (record, recordHash, batchId) => checks[record.kind](record, recordHash, batchId);
+}
+
+function kindCheck(frame: BatchFrame, kind: RecordKind): ContractCheck {
+  const whole = validator(`canonical/${kind}`) as Validator<unknown>;
+  const form = newForm(frame, kind);
+  const partly = varyingContract(kind);
+  const { provenance } = form;
+  const rest: Filled = {
+    provenance: { byte_start: 0, byte_end: 0, row: 0 },
+    ...(kind === 'metric' ? { value: 0, unit: '' } : {}),
+  };
+
+  function fill(to: Filled, record: CanonicalRecord, recordHash: string): void {
+    to.name = record.name;
+    to.record_id = record.recordId;
+    to.ts = record.tsMs === undefined ? undefined : isoMs(record.tsMs);
+    to.dimensions = record.dimensions;
+    to.measures = record.measures;
+    to.exact = record.exact;
+    to.record_hash = recordHash;
+    to.provenance.byte_start = record.byteStart;
+    to.provenance.byte_end = record.byteEnd;
+    to.provenance.row = record.row;
+    if (kind === 'metric') {
+      to.value = record.value;
+      to.unit = record.unit;
     }
-    return valid(form) ? undefined : (valid as { violations(): Violation[] }).violations()[0];
+  }
+
+  return (record, recordHash, batchId) => {
+    if (partly !== undefined && batchId === provenance.batch_id) {
+      fill(rest, record, recordHash);
+      if (partly(rest)) return undefined;
+    }
+    // The whole contract speaks when a part has refused, so that the answer is always the contract's own.
+    fill(form, record, recordHash);
+    provenance.batch_id = batchId;
+    if (whole(form)) return undefined;
+    const [violation] = whole.violations();
+    // What was refused may lie outside of the varying members: the next record is validated whole again.
+    provenance.batch_id = '';
+    return violation;
   };
 }
 

@@ -15,14 +15,28 @@ export class IdMap {
 
   set(id: string, value: number): void {
     this.parse(id);
-    let at = this.place();
-    if (this.values[at] === 0) {
-      if (++this.size > this.capacity * 0.7) {
-        this.grow();
-        at = this.place();
-      }
-      this.keys.set(this.key, 4 * at);
+    const at = this.place();
+    if (this.values[at] === 0) this.insert(at, value);
+    else this.values[at] = value + 1;
+  }
+
+  /** Sets the number of an id that has none; false, and no change, when it has one. */
+  add(id: string, value: number): boolean {
+    this.parse(id);
+    const at = this.place();
+    if (this.values[at] !== 0) return false;
+    this.insert(at, value);
+    return true;
+  }
+
+  private insert(free: number, value: number): void {
+    let at = free;
+    if (++this.size > this.capacity * 0.7) {
+      this.grow();
+      at = this.place();
     }
+    const { keys, key } = this;
+    for (let part = 0; part < 4; part++) keys[4 * at + part] = key[part]!;
     this.values[at] = value + 1;
   }
 

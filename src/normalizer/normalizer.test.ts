@@ -107,12 +107,12 @@ describe('normalize', () => {
     expect(progress).toEqual([2]);
 
     const stored = (await Array.fromAsync(canonical.scan('default', { sourceId: source }))).flat();
-    expect(stored.map((r) => r.measures.n).toSorted()).toEqual([1, 2]);
+    expect(new Set(stored.map((r) => r.measures.n))).toEqual(new Set([1, 2]));
     for (const record of stored) expect(recordHash(record)).toBe(record.recordHash);
 
     const [receipt] = outcome.receipts;
     const leaves = await blobs.readAll('batches', receipt!.leavesSha256);
-    const hashes = stored.map((r) => Buffer.from(r.recordHash, 'hex')).toSorted(Buffer.compare);
+    const hashes = stored.map((r) => Buffer.from(r.recordHash, 'hex')).toSorted((a, b) => Buffer.compare(a, b));
     expect(leaves).toEqual(Buffer.concat(hashes));
     expect(receipt!.merkleRoot).toBe(merkleRoot(hashes.map((h) => leafHash(h))).toString('hex'));
     const entries = await audit.entries('default', { runId: given.runId });

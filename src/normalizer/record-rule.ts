@@ -15,7 +15,15 @@ export interface RowPlace {
 export type Candidate = CanonicalRecord | Failure[] | typeof skipped;
 export const skipped = Symbol('skipped');
 
-export type RecordMapper = (row: RowValue, place: RowPlace, attempt: Attempt, out: Candidate[]) => void;
+export type RecordMapper<T> = (row: RowValue, place: RowPlace, attempt: Attempt, out: T[]) => void;
+
+/** A record rule, compiled into closures: nothing is evaluated as code. */
+export interface CompiledRecord {
+  /** Maps a row to its candidates. */
+  candidates: RecordMapper<Candidate>;
+  /** Maps a row to the keys of its candidates alone, each as one text that no other key has; undefined where there is no whole key. */
+  keys: RecordMapper<string | undefined>;
+}
 
 export interface RecordSetting {
   profile: Profile;
@@ -40,16 +48,34 @@ interface Fields {
   measures: Named<number>[];
 }
 
-/** Compiles one record rule into a closure that maps a row to its candidates. Nothing is evaluated as code. */
-export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
+export function compileRecord(rule: RecordRule, setting: RecordSetting): CompiledRecord {
   const fields = compileFields(rule, setting);
-  const build = builder(rule, fields, setting);
-  return rule.unpivot === undefined ? plain(build) : unpivoted(rule, rule.unpivot, fields, build, setting);
+  const candidate = builder(rule, fields, setting);
+  const key = keyBuilder(rule, fields);
+  const { unpivot } = rule;
+  if (unpivot === undefined) return { candidates: plain(candidate), keys: plain(key) };
+  const cells = unpivoting(unpivot, fields, setting);
+  return {
+    candidates: cells(candidate, skipped, (attempt) => attempt.failures),
+    keys: cells(key, undefined, () => undefined),
+  };
 }
 
-type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
+type Build<T> = (row: RowValue, place: RowPlace, attempt: Attempt) => T;
 
-function plain(build: Build): RecordMapper {
+function keyBuilder({ kind }: RecordRule, { key }: Fields): Build<string | undefined> {
+  return (row, _place, attempt) => {
+    let text: string = kind;
+    for (const part of key) {
+      const value = part.read(row, attempt);
+      if (value === undefined) return undefined;
+      text += `:${value.length}:${value}`;
+    }
+    return text;
+  };
+}
+
+function plain<T>(build: Build<T>): RecordMapper<T> {
   return (row, place, attempt, out) => {
     attempt.begin(undefined);
     out.push(build(row, place, attempt));
@@ -96,7 +122,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   };
 }
 
-function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build {
+function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build<Candidate> {
   const { kind } = rule;
   const { key, dimensions, measures } = fields;
   const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
@@ -145,45 +171,39 @@ function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting):
   };
 }
 
-/** One candidate for each wanted column of a row. */
-function unpivoted(
-  rule: RecordRule,
+/** One candidate for each wanted column of a row; an empty cell gives `skip`, or a failure when the rule says so. */
+function unpivoting(
   unpivot: NonNullable<RecordRule['unpivot']>,
   fields: Fields,
-  build: Build,
-  setting: RecordSetting,
-): RecordMapper {
-  const { profile, index, problem } = setting;
+  { profile, index, problem, columns }: RecordSetting,
+) {
   if ((unpivot.columns === undefined) === (unpivot.exclude === undefined)) {
     problem(`/records/${index}/unpivot`, 'give either columns or exclude');
   }
-  const all = [
-    fields.name,
-    ...fields.key,
-    fields.ts,
-    fields.value,
-    ...[...fields.dimensions, ...fields.measures].map((n) => n.field),
-  ];
+  const named = [...fields.dimensions, ...fields.measures].map((n) => n.field);
+  const all = [fields.name, ...fields.key, fields.ts, fields.value, ...named];
   const isEmpty = emptyCell(
     profile,
     all.flatMap((field) => field?.cellNulls ?? []),
   );
   const site: Site = { rule: `records[${index}].unpivot`, pointer: '', ofCell: true };
   const skips = unpivot.on_missing !== 'quarantine';
-  const cells = cellsOf(unpivot, setting.columns);
-  const cell: Cell = { column: '', cell: undefined };
-  return (row, place, attempt, out) => {
-    cells(row, (column, value) => {
-      cell.column = column;
-      cell.cell = value;
-      attempt.begin(cell);
-      if (!isEmpty(cell)) out.push(build(row, place, attempt));
-      else if (skips) out.push(skipped);
-      else {
-        attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);
-        out.push(attempt.failures);
-      }
-    });
+  const eachCell = cellsOf(unpivot, columns);
+  return <T>(build: Build<T>, skip: T, failed: (attempt: Attempt) => T): RecordMapper<T> => {
+    const cell: Cell = { column: '', cell: undefined };
+    return (row, place, attempt, out) => {
+      eachCell(row, (column, value) => {
+        cell.column = column;
+        cell.cell = value;
+        attempt.begin(cell);
+        if (!isEmpty(cell)) out.push(build(row, place, attempt));
+        else if (skips) out.push(skip);
+        else {
+          attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);
+          out.push(failed(attempt));
+        }
+      });
+    };
   };
 }
 

@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import type { ReasonCode } from '#contracts';
-import type { CompiledProfile } from './compile.ts';
+import type { CompiledProfile, MapRow } from './compile.ts';
 import { decode, jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
@@ -11,9 +11,9 @@ import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
 
 /** Takes what rows become, in payload order. */
-export interface CandidateSink {
+export interface CandidateSink<T = Candidate> {
   /** A row's candidates; `out` is reused for the next row. `weight`: characters of text that they hold. */
-  candidates(out: Candidate[], place: RowPlace, weight: number): void;
+  candidates(out: readonly T[], place: RowPlace, weight: number): void;
   /** A stretch of the payload that gives no row. */
   fault(reason: ReasonCode, place: RowPlace, message: string): void;
 }
@@ -29,14 +29,19 @@ export interface RowReader {
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Bytes in any division, candidates out: the pure half of the normalizer. */
-export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
+/** Bytes in any division, candidates out: the pure half of the normalizer. `map`: one of the compiled profile's ways to read a row. */
+export function createRowReader<T>(
+  compiled: CompiledProfile,
+  map: MapRow<T>,
+  caps: RowCaps,
+  sink: CandidateSink<T>,
+): RowReader {
   let rows = 0;
   let bytes = 0;
   /** The splitters know nothing of a byte order mark before the text. */
   let shift = 0;
   let head: Buffer | undefined = Buffer.alloc(0);
-  const out: Candidate[] = [];
+  const out: T[] = [];
 
   const fault: RowSink['fault'] = (reason, start, end, message) => {
     // These speak of the payload: there is no row to count.
@@ -46,13 +51,13 @@ export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: 
   const take = (value: unknown, text: string | undefined, start: number, end: number): void => {
     const place = { row: rows++, start: start + shift, end: end + shift };
     out.length = 0;
-    const weight = compiled.map(value, text, place, out);
+    const weight = map(value, text, place, out);
     sink.candidates(out, place, weight);
   };
   const splitter = splitterFor(compiled, caps, take, fault);
 
   function feed(chunk: Buffer): void {
-    splitter.push(chunk, isAscii(chunk));
+    splitter.push(chunk, isAscii(chunk) ? chunk.toString('latin1') : undefined);
   }
 
   /** Holds back the first bytes until it is clear whether they are a byte order mark. */
@@ -122,10 +127,10 @@ function ndjsonSplitter(caps: RowCaps, take: Take, fault: RowSink['fault']): Spl
   };
   const splitter = splitNdjson(sink, caps);
   return {
-    push(chunk, ascii) {
+    push(chunk, text) {
       size += chunk.length;
       lastByte = chunk.at(-1) ?? lastByte;
-      splitter.push(chunk, ascii);
+      splitter.push(chunk, text);
     },
     end() {
       ended = lastByte !== 10;
@@ -157,10 +162,10 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
   }
 
   const sink: RowSink = {
-    row(bytes, from, to, start, ascii, quoted) {
+    row(bytes, from, to, start, whole, quoted) {
       seen = true;
       if (lost !== undefined) return;
-      const text = decode(bytes, from, to, ascii);
+      const text = decode(bytes, from, to, whole);
       const fields = text === undefined ? 'utf8' : csvFields(text, quoted === true, dialect);
       const problem = problemOf(fields);
       if (problem !== undefined) {
@@ -179,9 +184,9 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
   };
   const splitter = splitCsv(sink, caps, dialect);
   return {
-    push(chunk, ascii) {
+    push(chunk, text) {
       size += chunk.length;
-      splitter.push(chunk, ascii);
+      splitter.push(chunk, text);
     },
     end() {
       splitter.end();

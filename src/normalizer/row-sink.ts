@@ -15,17 +15,18 @@ export const defaultCaps: RowCaps = { rowBytes: 1 << 20, depth: 128, documentByt
 /** Takes what a splitter finds, in payload order. Offsets are of the decoded payload; ends are exclusive. */
 export interface RowSink {
   /**
-   * One row, in bytes[from, to); `start` is the payload offset of `from`. `ascii` says that the bytes are known to be ASCII
-   * (false: unknown). `quoted` is for CSV: the row holds a quoted field. The bytes may be reused after the call.
+   * One row, in bytes[from, to); `start` is the payload offset of `from`. `text` is all of `bytes` as text, given when they are
+   * known to be ASCII, so that indices agree. `quoted` is for CSV: the row holds a quoted field. The bytes may be reused after the call.
    */
-  row(bytes: Buffer, from: number, to: number, start: number, ascii: boolean, quoted?: boolean): void;
+  row(bytes: Buffer, from: number, to: number, start: number, text?: string, quoted?: boolean): void;
   /** A stretch that gives no row. It counts as one row, one candidate, one quarantined. */
   fault(reason: ReasonCode, start: number, end: number, message: string): void;
 }
 
 /** Cuts a payload into rows. Any division of the payload into chunks gives the same rows. */
 export interface Splitter {
-  push(chunk: Buffer, ascii: boolean): void;
+  /** `text`: the chunk as text, when it is ASCII: decoding once a chunk is cheaper than once a row. */
+  push(chunk: Buffer, text: string | undefined): void;
   /** Reports what the end of the payload leaves open. */
   end(): void;
 }

@@ -1,5 +1,5 @@
 import { compile } from 'json-p3';
-import { decode, nesting, tooDeep } from './json-rows.ts';
+import { decode, nesting } from './json-rows.ts';
 import { locate, newWanted, want } from './locate.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
 import { tooDeepMessage } from './split-json.ts';
@@ -39,8 +39,8 @@ export function splitByQuery(sink: RowSink, caps: RowCaps, select: string): Spli
 function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: RowSink, caps: RowCaps): void {
   const whole = (reason: Parameters<RowSink['fault']>[0], message: string) =>
     sink.fault(reason, 0, document.length, message);
-  if (tooDeep(document, 0, document.length, caps.depth)) return whole('too_deep', tooDeepMessage(caps.depth));
-  const text = decode(document, 0, document.length, false);
+  if (nesting(document, 0, document.length).deepest > caps.depth) return whole('too_deep', tooDeepMessage(caps.depth));
+  const text = decode(document, 0, document.length);
   if (text === undefined) return whole('invalid_utf8', 'The payload holds bytes that are not UTF-8.');
   let value: unknown;
   try {
@@ -54,6 +54,7 @@ function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: R
   }
   const { nodes } = query.query(value as Parameters<typeof query.query>[0]);
   if (nodes.length === 0) return whole('no_rows', 'The selection of the profile found no rows in the payload.');
+  const ascii = text.length === document.length ? text : undefined;
   const wanted = newWanted();
   const ranges = new Float64Array(nodes.length * 2);
   nodes.forEach((node, i) => {
@@ -67,6 +68,6 @@ function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: R
     const [start, end] = [ranges[2 * i]!, ranges[2 * i + 1]!];
     if (end - start > caps.rowBytes)
       sink.fault('row_too_large', start, end, `The row has ${end - start} bytes; at most ${caps.rowBytes} are read.`);
-    else sink.row(document, start, end, start, false);
+    else sink.row(document, start, end, start, ascii);
   }
 }

@@ -25,24 +25,24 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
   let hasQuote = false;
   let broken = false;
 
-  function emit(bytes: Buffer, from: number, to: number, ascii: boolean): void {
+  function emit(bytes: Buffer, from: number, to: number, text: string | undefined): void {
     if (to > from && bytes[to - 1] === 13) to--;
     if (to === from) return;
     if (broken) {
       sink.fault('parse_error', rowStart, rowStart + to - from, 'A quoted field goes on behind its closing quote.');
-    } else sink.row(bytes, from, to, rowStart, ascii, hasQuote);
+    } else sink.row(bytes, from, to, rowStart, text, hasQuote);
   }
 
-  function finish(chunk: Buffer, from: number, to: number, ascii: boolean): void {
+  function finish(chunk: Buffer, from: number, to: number, text: string | undefined): void {
     const size = carry.length + to - from;
     if (size > caps.rowBytes) {
       carry.clear();
       sink.fault('row_too_large', rowStart, rowStart + size, tooLargeMessage(size, caps.rowBytes));
-    } else if (carry.length === 0) emit(chunk, from, to, ascii);
+    } else if (carry.length === 0) emit(chunk, from, to, text);
     else {
       carry.add(chunk, from, to);
       const whole = carry.take();
-      emit(whole, 0, whole.length, false);
+      emit(whole, 0, whole.length, undefined);
     }
     state = fieldStart;
     hasQuote = false;
@@ -50,7 +50,7 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
   }
 
   return {
-    push(chunk, ascii) {
+    push(chunk, text) {
       let from = 0;
       const size = chunk.length;
       for (let i = 0; i < size; i++) {
@@ -63,7 +63,7 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
         }
         const c = chunk[i]!;
         if (c === 10) {
-          finish(chunk, from, i, ascii);
+          finish(chunk, from, i, text);
           from = i + 1;
           rowStart = base + from;
         } else if (c === delimiter) state = fieldStart;
@@ -86,7 +86,7 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
       if (state === quoted) {
         sink.fault('truncated', rowStart, base, 'The payload ends inside a quoted field.');
         carry.clear();
-      } else finish(Buffer.alloc(0), 0, 0, false);
+      } else finish(Buffer.alloc(0), 0, 0, undefined);
     },
   };
 }

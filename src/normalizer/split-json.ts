@@ -38,7 +38,7 @@ export class JsonSplitter implements Splitter {
   private state = atValue;
   private base = 0;
   private bytes: Buffer = Buffer.alloc(0);
-  private ascii = false;
+  private text: string | undefined;
   /** Of the value under way. */
   private isRow = false;
   private scalar = false;
@@ -61,9 +61,9 @@ export class JsonSplitter implements Splitter {
     this.carry = new Carry(caps.rowBytes);
   }
 
-  push(chunk: Buffer, ascii: boolean): void {
+  push(chunk: Buffer, text: string | undefined): void {
     this.bytes = chunk;
-    this.ascii = ascii;
+    this.text = text;
     const size = chunk.length;
     let i = 0;
     while (i < size) {
@@ -246,11 +246,11 @@ export class JsonSplitter implements Splitter {
     } else if (this.deepest > caps.depth) {
       carry.clear();
       sink.fault('too_deep', start, start + size, tooDeepMessage(caps.depth));
-    } else if (carry.length === 0) sink.row(this.bytes, from, to, start, this.ascii);
+    } else if (carry.length === 0) sink.row(this.bytes, from, to, start, this.text);
     else {
       carry.add(this.bytes, from, to);
       const whole = carry.take();
-      sink.row(whole, 0, whole.length, start, false);
+      sink.row(whole, 0, whole.length, start);
     }
   }
 

@@ -8,33 +8,33 @@ export function splitNdjson(sink: RowSink, caps: RowCaps): Splitter {
   let base = 0;
   let lineStart = 0;
 
-  function line(bytes: Buffer, from: number, to: number, start: number, ascii: boolean): void {
+  function line(bytes: Buffer, from: number, to: number, start: number, text: string | undefined): void {
     while (from < to && isSpace(bytes[from]!)) {
       from++;
       start++;
     }
     while (to > from && isSpace(bytes[to - 1]!)) to--;
-    if (from < to) sink.row(bytes, from, to, start, ascii);
+    if (from < to) sink.row(bytes, from, to, start, text);
   }
 
-  function finish(chunk: Buffer, from: number, to: number, ascii: boolean): void {
+  function finish(chunk: Buffer, from: number, to: number, text: string | undefined): void {
     const size = carry.length + to - from;
     if (size > caps.rowBytes) {
       carry.clear();
       sink.fault('row_too_large', lineStart, lineStart + size, tooLargeMessage(size, caps.rowBytes));
-    } else if (carry.length === 0) line(chunk, from, to, lineStart, ascii);
+    } else if (carry.length === 0) line(chunk, from, to, lineStart, text);
     else {
       carry.add(chunk, from, to);
       const whole = carry.take();
-      line(whole, 0, whole.length, lineStart, false);
+      line(whole, 0, whole.length, lineStart, undefined);
     }
   }
 
   return {
-    push(chunk, ascii) {
+    push(chunk, text) {
       let from = 0;
       for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
-        finish(chunk, from, at, ascii);
+        finish(chunk, from, at, text);
         from = at + 1;
         lineStart = base + from;
       }
@@ -42,7 +42,7 @@ export function splitNdjson(sink: RowSink, caps: RowCaps): Splitter {
       base += chunk.length;
     },
     end() {
-      if (carry.length > 0) finish(Buffer.alloc(0), 0, 0, false);
+      if (carry.length > 0) finish(Buffer.alloc(0), 0, 0, undefined);
     },
   };
 }
