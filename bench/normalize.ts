@@ -3,7 +3,6 @@
 import type { Audit } from '#audit';
 import { canonicalJson, sha256Hex, silentLogger, systemClock } from '#kit';
 import { createNormalizer } from '#normalizer';
-import type { Metrics } from '#observer';
 import type { BlobStore, CanonicalStore, Relational } from '#storage';
 import { earthquakeProfile, earthquakeRow } from './lib/earthquakes.ts';
 import type { Bench } from './run.ts';
@@ -25,10 +24,9 @@ function bare(bytes: Buffer): ReturnType<typeof createNormalizer> {
   const canonical = {
     write: async () => ({ inserted: 0, replaced: 0, moved: 0, stale: 0 }),
   } as unknown as CanonicalStore;
-  const relational = { execute: async () => 0 } as unknown as Relational;
+  const relational = { execute: async () => 0, query: async () => [] } as unknown as Relational;
   const audit = { append: async () => [{ seq: 0n }] } as unknown as Audit;
-  const metrics = { ingested() {} } as unknown as Metrics;
-  return createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, metrics, clock: systemClock });
+  return createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, clock: systemClock });
 }
 
 async function run(

@@ -79,7 +79,6 @@ export async function compose(config: Config): Promise<System> {
       canonical,
       audit,
       logger: logger.child('normalizer'),
-      metrics,
       clock,
     });
     const analytics = createAnalytics({

@@ -48,6 +48,25 @@ export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
   };
 }
 
+/** The ledger's word that what other profile versions made of a payload before a revision is live no more. */
+export interface Retirement {
+  sourceId: string;
+  rawSha256: string;
+  profileDigest: string;
+  revision: bigint;
+}
+
+export function toRetirement(entry: AuditEntry): Retirement | undefined {
+  if (entry.action !== 'records.retired') return undefined;
+  const { source_id, raw_sha256, profile_digest, revision } = entry.details;
+  return {
+    sourceId: String(source_id),
+    rawSha256: String(raw_sha256),
+    profileDigest: String(profile_digest),
+    revision: BigInt(String(revision)),
+  };
+}
+
 /** A batch's id is a function of these, so whoever changes one of them must show another id. */
 export function batchIdOf(parts: {
   tenantId: string;

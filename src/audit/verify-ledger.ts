@@ -1,7 +1,7 @@
 // The chain from entry 0 to the head, and that what entries and rows say of each other agrees.
 import { validator, type AuditEntry } from '#contracts';
 import { canonicalJson } from '#kit';
-import { toBatchFact, type BatchFact } from './batch-fact.ts';
+import { toBatchFact, toRetirement, type BatchFact, type Retirement } from './batch-fact.ts';
 import { hashOfLeaf, noEntry, originOf, type LeafRow } from './leaf.ts';
 import type { VerifyContext } from './verify.ts';
 import { checkCaptures } from './verify-raw.ts';
@@ -15,6 +15,7 @@ export interface LedgerVerified {
   head: string;
   /** By batch id, as the entries say. */
   batches: Map<string, BatchFact>;
+  retirements: Retirement[];
 }
 
 interface StoredLeaf extends LeafRow {
@@ -25,6 +26,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   const { tenantId, relational, findings, onProgress } = context;
   const { size, head, beyond } = await snapshot(context);
   const batches = new Map<string, BatchFact>();
+  const retirements: Retirement[] = [];
   const chain = createChain(context);
   let entries = 0;
   let after = -1n;
@@ -39,6 +41,8 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
     for (const entry of read) {
       const fact = toBatchFact(entry);
       if (fact !== undefined) batches.set(fact.batchId, fact);
+      const retirement = toRetirement(entry);
+      if (retirement !== undefined) retirements.push(retirement);
     }
     await checkCaptures(context, read);
     after = BigInt(rows.at(-1)!.seq);
@@ -49,7 +53,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   if (beyond > 0)
     findings.add('ledger', 'ledger head', `${beyond} entries stand beyond the size of ${size} that it names`);
   await checkRuns(context);
-  return { entries, size, head, batches };
+  return { entries, size, head, batches, retirements };
 }
 
 /** One statement, so that entries appended meanwhile are neither missed nor counted as intruders. */

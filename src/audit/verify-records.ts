@@ -1,6 +1,6 @@
 // Every live record against its own hash, its batch's sealed list, and its batch's id; and that no record has gone.
 import type { StoredRecord } from '#storage';
-import { isOrigin, toBatchFact, type BatchFact, type BatchOrigin } from './batch-fact.ts';
+import { isOrigin, toBatchFact, type BatchFact, type BatchOrigin, type Retirement } from './batch-fact.ts';
 import { toLedgerEntry, type LeafRow } from './leaf.ts';
 import { recordHash } from './record-hash.ts';
 import { digestBytes, readLeaves } from './verify-batches.ts';
@@ -14,7 +14,7 @@ const capturePart = (1n << 44n) - 1n;
 /** `dataVersion` is from before the ledger was read. Returns how many records were met. */
 export async function verifyRecords(
   context: VerifyContext,
-  batches: Map<string, BatchFact>,
+  { batches, retirements }: { batches: Map<string, BatchFact>; retirements: readonly Retirement[] },
   dataVersion: string,
 ): Promise<number> {
   const { tenantId, canonical, findings, onProgress } = context;
@@ -30,7 +30,7 @@ export async function verifyRecords(
   // While records are being written, a batch may have given way to one that the ledger did not show yet.
   if ((await canonical.dataVersion(tenantId)) === dataVersion) {
     const unsure = new Set(judge.unknown.values());
-    for (const [fact, missing] of gone(batches)) {
+    for (const [fact, missing] of gone(batches, retirements)) {
       if (unsure.has(fact.origin!.sourceId)) continue;
       const problem = `${missing} of its ${fact.records} records are gone, and no newer batch can have replaced them`;
       findings.add('canonical', `batch ${fact.batchId}`, problem);
@@ -151,10 +151,10 @@ type PlacedFact = BatchFact & { origin: BatchOrigin };
 
 /**
  * Batches that lost more records than newer batches of their source hold: each live record of a newer batch can have
- * replaced one record of an older one, and nothing else retires records. Chunks of one payload share no record, two
+ * replaced one record of an older one, and nothing else retires records but what the ledger calls retired. Chunks of one payload share no record, two
  * payloads of one revision may: there the store lets one win.
  */
-function* gone(batches: Map<string, BatchFact>): Generator<[BatchFact, number]> {
+function* gone(batches: Map<string, BatchFact>, retirements: readonly Retirement[]): Generator<[BatchFact, number]> {
   const placed = [...batches.values()].filter((fact): fact is PlacedFact => fact.origin !== undefined);
   for (const facts of Map.groupBy(placed, (fact) => fact.origin.sourceId).values()) {
     facts.sort((a, b) => Number(b.origin.revision > a.origin.revision) - Number(b.origin.revision < a.origin.revision));
@@ -163,11 +163,24 @@ function* gone(batches: Map<string, BatchFact>): Generator<[BatchFact, number]> 
       const live = sumLive(peers);
       for (const ofPayload of Map.groupBy(peers, (fact) => fact.rawSha256).values()) {
         const others = newer + live - sumLive(ofPayload);
-        for (const fact of ofPayload) if (fact.records - fact.live > others) yield [fact, fact.records - fact.live];
+        for (const fact of ofPayload) {
+          const missing = fact.records - fact.live;
+          if (missing > others && !isRetired(fact, retirements)) yield [fact, missing];
+        }
       }
       newer += live;
     }
   }
+}
+
+function isRetired({ origin, rawSha256, profileDigest }: PlacedFact, retirements: readonly Retirement[]): boolean {
+  return retirements.some(
+    (r) =>
+      r.rawSha256 === rawSha256 &&
+      r.sourceId === origin.sourceId &&
+      r.profileDigest !== profileDigest &&
+      r.revision > origin.revision,
+  );
 }
 
 function sumLive(facts: readonly BatchFact[]): number {

@@ -32,7 +32,7 @@ export async function verifyTenant(
   const ledger = await verifyLedger(context);
   const blobCount = await verifyRaw(context);
   await verifyBatches(context, ledger.batches);
-  const records = await verifyRecords(context, ledger.batches, dataVersion);
+  const records = await verifyRecords(context, ledger, dataVersion);
   const listed = findings.list();
   return {
     ok: listed.length === 0,

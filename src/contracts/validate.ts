@@ -66,7 +66,7 @@ export interface Validator<T> {
  * Patterns remember the last text that they accepted: of a batch's records most digests and ids are the same string,
  * and comparing a string with itself costs nothing.
  */
-function rememberingRegExp(pattern: string, flags: string): Pick<RegExp, 'test' | 'toString'> {
+function rememberingRegExp(pattern: string, flags: string): { test(text: string): boolean; toString(): string } {
   const expression = new RegExp(pattern, flags);
   let accepted: string | undefined;
   return {

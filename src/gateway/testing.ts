@@ -289,6 +289,7 @@ function memoryCanonical({ record }: Things, rawSha256: string): CanonicalStore 
     async *scan() {
       yield [stored];
     },
+    retireOthers: async () => 0,
     countBySource: async () => new Map([[stored.sourceId, 1]]),
     dataVersion: async () => '1',
     read: async () => ({ columns: [], rows: [] }),

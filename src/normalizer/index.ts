@@ -39,8 +39,8 @@ export interface BatchReceipt {
 export interface NormalizeOutcome {
   counts: Counts;
   receipts: BatchReceipt[];
-  /** Rows that the store did not have before, replaced, moved, or left as newer ones stand. */
-  written: { inserted: number; replaced: number; moved: number; stale: number };
+  /** Rows that the store did not have before, replaced, moved, left as newer ones stand, or retired as only an older profile version gives them. */
+  written: { inserted: number; replaced: number; moved: number; stale: number; retired: number };
 }
 
 export interface Normalizer {

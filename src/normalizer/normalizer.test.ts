@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Audit, createAudit, recordHash } from '#audit';
 import { type Profile, validator } from '#contracts';
 import { canonicalJson, isoMs, leafHash, merkleRoot, newUuid, sha256Hex, silentLogger, systemClock } from '#kit';
-import { createObserver } from '#observer';
 import {
   type BlobStore,
   type CanonicalStore,
@@ -26,7 +25,6 @@ let normalizer: Normalizer;
 let close: () => Promise<void>;
 let sources = 0;
 let source = '';
-const observer = createObserver({ env: 'test', level: 'silent' });
 
 beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'chartly-normalizer-'));
@@ -40,8 +38,7 @@ beforeAll(async () => {
   await Promise.all([relational.migrate(), canonical.migrate()]);
   const clock = systemClock;
   audit = createAudit({ relational, blobs, canonical, clock, logger: silentLogger });
-  const { metrics } = observer;
-  normalizer = createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, metrics, clock });
+  normalizer = createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, clock });
   close = async () => {
     await canonical.close();
     await engine.close();
@@ -103,7 +100,7 @@ describe('normalize', () => {
       skipped: 0,
       bytes: Buffer.byteLength(mixed),
     });
-    expect(outcome.written).toEqual({ inserted: 2, replaced: 0, moved: 0, stale: 0 });
+    expect(outcome.written).toMatchObject({ inserted: 2, replaced: 0, moved: 0, stale: 0 });
     expect(progress).toEqual([2]);
 
     const stored = (await Array.fromAsync(canonical.scan('default', { sourceId: source }))).flat();
@@ -125,7 +122,6 @@ describe('normalize', () => {
         details: { merkle_root: receipt!.merkleRoot, records: 2, quarantined: 3 },
       },
     });
-    expect((await observer.exposition()).body).toContain(`source_id="${source}"`);
   });
 
   it('changes nothing when a task is repeated, and gives the same receipts', async () => {
@@ -182,14 +178,12 @@ describe('normalize', () => {
     const given = await task(profile, mixed);
     const other = await blobs.put('raw', Buffer.from('other'));
     const swapped: BlobStore = { ...blobs, read: () => blobs.read('raw', other.sha256) };
-    const { metrics } = observer;
     const misled = createNormalizer({
       relational,
       blobs: swapped,
       canonical,
       audit,
       logger: silentLogger,
-      metrics,
       clock: systemClock,
     });
     await expect(misled.normalize(given)).rejects.toMatchObject({ code: 'blob_corrupt' });

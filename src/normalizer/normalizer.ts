@@ -1,7 +1,6 @@
 import type { Audit } from '#audit';
 import type { Counts } from '#contracts';
 import type { Clock, Logger } from '#kit';
-import type { Metrics } from '#observer';
 import type { BlobStore, CanonicalStore, Relational } from '#storage';
 import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
@@ -11,6 +10,7 @@ import type { BatchFrame } from './contract-check.ts';
 import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
 import { supersedeOthers } from './quarantine-writer.ts';
+import { retireOthers } from './retire-others.ts';
 
 export interface NormalizerDeps {
   relational: Relational;
@@ -18,7 +18,6 @@ export interface NormalizerDeps {
   canonical: CanonicalStore;
   audit: Audit;
   logger: Logger;
-  metrics: Metrics;
   clock: Clock;
 }
 
@@ -39,7 +38,7 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
   const outcome: NormalizeOutcome = {
     counts: emptyCounts(),
     receipts: [],
-    written: { inserted: 0, replaced: 0, moved: 0, stale: 0 },
+    written: { inserted: 0, replaced: 0, moved: 0, stale: 0, retired: 0 },
   };
   const write = async (batch: Batch): Promise<void> => {
     const { receipt, written } = await writeBatch(deps, frame, task.runId, batch);
@@ -63,8 +62,8 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
   }
   await writing;
   await supersedeOthers(deps.relational, frame);
+  outcome.written.retired = await retireOthers(deps, frame, task.runId);
   outcome.counts.bytes = task.raw.size;
-  report(deps.metrics, task, outcome.counts);
   return outcome;
 }
 
@@ -84,11 +83,4 @@ function frameOf({ tenantId, sourceId, raw, profile }: NormalizeTask): BatchFram
 
 function addCounts(sum: Counts, more: Counts): void {
   for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += more[key];
-}
-
-function report(metrics: Metrics, task: NormalizeTask, counts: Counts): void {
-  const labels = { tenant_id: task.tenantId, source_id: task.sourceId };
-  for (const outcome of ['records', 'quarantined', 'deduplicated', 'skipped'] as const) {
-    if (counts[outcome] > 0) metrics.ingested({ ...labels, outcome }, counts[outcome]);
-  }
 }

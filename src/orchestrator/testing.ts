@@ -224,7 +224,7 @@ async function normalizeLines(
   return {
     counts,
     receipts: [receipt],
-    written: { inserted: counts.records, replaced: 0, moved: 0, stale: 0 },
+    written: { inserted: counts.records, replaced: 0, moved: 0, stale: 0, retired: 0 },
   };
 }
 
