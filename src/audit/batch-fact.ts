@@ -13,6 +13,8 @@ export interface BatchFact {
   merkleRoot: string;
   leavesSha256: string;
   records: number;
+  /** Records that took the place of one of an earlier batch of the payload: its leaves are `records` and these. */
+  replaced: number;
   chunk: number;
   /** Not in the entry, but proven by the batch id, whoever says them: the receipt, or a record. */
   origin?: BatchOrigin;
@@ -42,6 +44,7 @@ export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
     merkleRoot: text('merkle_root'),
     leavesSha256: text('leaves_sha256'),
     records: Number(details.records ?? 0),
+    replaced: Number(details.replaced ?? 0),
     chunk: Number(details.chunk ?? 0),
     settled: false,
     live: 0,

@@ -110,8 +110,9 @@ async function checkLeaves({ blobs, findings }: VerifyContext, fact: BatchFact):
   if (merkleRoot(list).toString('hex') !== fact.merkleRoot) {
     findings.add('canonical', batch, 'its list of records does not give the Merkle root in the ledger');
   }
-  if (list.length !== fact.records) {
-    findings.add('canonical', batch, `it lists ${list.length} records, and the ledger says ${fact.records}`);
+  const sealed = fact.records + fact.replaced;
+  if (list.length !== sealed) {
+    findings.add('canonical', batch, `it lists ${list.length} records, and the ledger says ${sealed}`);
   }
 }
 

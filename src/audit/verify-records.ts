@@ -32,7 +32,7 @@ export async function verifyRecords(
     const unsure = new Set(judge.unknown.values());
     for (const [fact, missing] of gone(batches, retirements)) {
       if (unsure.has(fact.origin!.sourceId)) continue;
-      const problem = `${missing} of its ${fact.records} records are gone, and no newer batch can have replaced them`;
+      const problem = `${missing} of its ${fact.records + fact.replaced} records are gone, and no newer batch can have replaced them`;
       findings.add('canonical', `batch ${fact.batchId}`, problem);
     }
   }
@@ -151,8 +151,8 @@ type PlacedFact = BatchFact & { origin: BatchOrigin };
 
 /**
  * Batches that lost more records than newer batches of their source hold: each live record of a newer batch can have
- * replaced one record of an older one, and nothing else retires records but what the ledger calls retired. Chunks of one payload share no record, two
- * payloads of one revision may: there the store lets one win.
+ * replaced one record of an older one, and nothing else retires records but what the ledger calls retired. A later chunk of a payload replaces as many
+ * as it says; two payloads of one revision may share records too: there the store lets one win.
  */
 function* gone(batches: Map<string, BatchFact>, retirements: readonly Retirement[]): Generator<[BatchFact, number]> {
   const placed = [...batches.values()].filter((fact): fact is PlacedFact => fact.origin !== undefined);
@@ -164,8 +164,9 @@ function* gone(batches: Map<string, BatchFact>, retirements: readonly Retirement
       for (const ofPayload of Map.groupBy(peers, (fact) => fact.rawSha256).values()) {
         const others = newer + live - sumLive(ofPayload);
         for (const fact of ofPayload) {
-          const missing = fact.records - fact.live;
-          if (missing > others && !isRetired(fact, retirements)) yield [fact, missing];
+          const missing = fact.records + fact.replaced - fact.live;
+          const later = ofPayload.reduce((sum, { chunk, replaced }) => sum + (chunk > fact.chunk ? replaced : 0), 0);
+          if (missing > others + later && !isRetired(fact, retirements)) yield [fact, missing];
         }
       }
       newer += live;

@@ -4,7 +4,7 @@ import { shortId } from '#kit';
 import type { CanonicalRecord } from '#storage';
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
-import type { IdMap } from './id-map.ts';
+import { IdMap } from './id-map.ts';
 import { mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
@@ -20,11 +20,14 @@ export interface Batch {
   chunk: number;
   records: CanonicalRecord[];
   rejections: Rejection[];
+  /** How many of `records` take the place of one of an earlier batch of the payload, which then counts as deduplicated. */
+  replaced: number;
+  /** counts.records = records.length - replaced, so that the batches of a payload add up to what is live. */
   counts: Counts;
 }
 
 export interface BatchLimits {
-  /** At most 2^14. */
+  /** At most `indexRange`. */
   candidates: number;
   /** Characters of text that a batch may hold before it is cut. */
   weight: number;
@@ -32,16 +35,14 @@ export interface BatchLimits {
 
 export const defaultLimits: BatchLimits = { candidates: 16_384, weight: 16 << 20 };
 
-/** Which of several valid candidates with one record id is kept. */
-export type Dedupe =
-  /** All: no two have the same. */
-  | { keep: 'all' }
-  /** The first one; ids seen so far. */
-  | { keep: 'first'; seen: IdMap }
-  /** The last one, looked up: id → ordinal of its last valid candidate in the payload. */
-  | { keep: 'last'; lasts: IdMap }
-  /** The last one within this batch, which holds the whole payload. */
-  | { keep: 'lastInBatch' };
+/**
+ * Which of several valid candidates of a payload with one record id is kept. `last` over batches rests on the store: of two records
+ * of one revision the later in the payload wins there, in whatever order batches are written and repeated.
+ */
+export type Keep = 'first' | 'last';
+
+/** Index of a record in its batch and the batch's chunk, as one number. */
+const indexRange = 2 ** 14;
 
 export interface BatchBuilder extends CandidateSink {
   /** Batches that are full; the caller takes them out. */
@@ -55,16 +56,15 @@ export function emptyCounts(): Counts {
 }
 
 /** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
-export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
+export function createBatchBuilder(frame: BatchFrame, keep: Keep, limits: BatchLimits): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
   let batch = newBatch(0);
   let weight = 0;
   let bytesBefore = 0;
-  let ordinal = 0;
-  /** For `lastInBatch`: id → place in batch.records. */
-  let places = new Map<string, number>();
-  /** Places of records that a later one replaced. */
+  /** Where the record of each id stands: chunk and index. */
+  const places = new IdMap();
+  /** Indices of this batch's records that a later one of the batch replaced. */
   let dropped = new Set<number>();
   const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
   const hashed = { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } as HashedRecord;
@@ -72,7 +72,7 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   function newBatch(chunk: number): Batch {
     const parts = ['batch', frame.tenantId, frame.sourceId, frame.rawSha256, frame.profileDigest];
     const batchId = shortId([...parts, String(frame.revision), String(chunk)]);
-    return { batchId, chunk, records: [], rejections: [], counts: emptyCounts() };
+    return { batchId, chunk, records: [], rejections: [], replaced: 0, counts: emptyCounts() };
   }
 
   function cut(end: number): void {
@@ -80,11 +80,10 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
     bytesBefore = end;
     if (dropped.size > 0) batch.records = batch.records.filter((_, i) => !dropped.has(i));
     dropped = new Set();
-    batch.counts.records = batch.records.length;
+    batch.counts.records = batch.records.length - batch.replaced;
     ready.push(batch);
     batch = newBatch(batch.chunk + 1);
     weight = 0;
-    places = new Map();
   }
 
   function reject(failures: readonly Failure[], place: RowPlace, candidate: number): void {
@@ -110,34 +109,30 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   }
 
   /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
-  function admit(record: CanonicalRecord, place: RowPlace, candidate: number): void {
+  function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
     record.recordHash = hashOf(record);
     const violation = check(record, record.recordHash, batch.batchId);
     if (violation !== undefined) {
-      reject([contractFailure(record, violation)], place, candidate);
+      reject([contractFailure(record, violation)], at, candidate);
       return;
     }
-    if (dedupe.keep === 'all') batch.records.push(record);
-    else if (dedupe.keep === 'first') {
-      if (dedupe.seen.add(record.recordId, ordinal)) batch.records.push(record);
+    const place = batch.chunk * indexRange + batch.records.length;
+    if (keep === 'first') {
+      if (places.add(record.recordId, place)) batch.records.push(record);
       else batch.counts.deduplicated++;
-    } else if (dedupe.keep === 'last') {
-      if (dedupe.lasts.get(record.recordId) !== ordinal) batch.counts.deduplicated++;
-      else batch.records.push(record);
-    } else {
-      const before = places.get(record.recordId);
-      if (before !== undefined) {
-        dropped.add(before);
-        batch.counts.deduplicated++;
-      }
-      places.set(record.recordId, batch.records.length);
-      batch.records.push(record);
+      return;
     }
+    const before = places.put(record.recordId, place);
+    if (before !== undefined) {
+      batch.counts.deduplicated++;
+      if (before >= batch.chunk * indexRange) dropped.add(before % indexRange);
+      else batch.replaced++;
+    }
+    batch.records.push(record);
   }
 
   function count(place: RowPlace): void {
     batch.counts.candidates++;
-    ordinal++;
     if (batch.counts.candidates >= limits.candidates) cut(place.end);
   }
 

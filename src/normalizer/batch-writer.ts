@@ -54,6 +54,7 @@ export async function writeBatch(
         merkle_root: merkleRoot,
         leaves_sha256: leavesSha256,
         records: counts.records,
+        replaced: batch.replaced,
         quarantined: counts.quarantined,
         deduplicated: counts.deduplicated,
         skipped: counts.skipped,

@@ -9,18 +9,13 @@ import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, t
 import { streamingSteps } from './select-path.ts';
 import { zoneOf } from './zone.ts';
 
-/** Appends what a row gives to `out`, and returns how many characters of text that holds. `text`: the row's JSON. */
-export type MapRow<T> = (row: RowValue, text: string | undefined, place: RowPlace, out: T[]) => number;
-
 /** A profile ready to map rows. It keeps state for the row under way: one for each payload. */
 export interface CompiledProfile {
   profile: Profile;
   /** CSV columns, to be bound when the header is known; undefined for JSON rows. */
   columns: Columns | undefined;
-  /** A row's candidates. */
-  candidates: MapRow<Candidate>;
-  /** The keys of a row's candidates alone: the cheap way to look for duplicates. */
-  keys: MapRow<string | undefined>;
+  /** Appends the candidates of a row to `out`, and returns how many characters of text they hold. `text`: the row's JSON. */
+  map(row: RowValue, text: string | undefined, place: RowPlace, out: Candidate[]): number;
 }
 
 /** Compiles a profile. Throws `profile_invalid` with one detail for each thing wrong. */
@@ -34,29 +29,18 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   }
   checkFormat(profile, problem);
   const columns = profile.format === 'csv' ? new Columns() : undefined;
-  const rules = profile.records.map((rule, index) =>
+  const mappers = profile.records.map((rule, index) =>
     compileRecord(rule, { profile, columns, index, problem, recordId }),
   );
   if (details.length > 0) throw invalid(profile, details);
   const exact = columns === undefined && declaresExactNumbers(profile);
-  return {
-    profile,
-    columns,
-    candidates: rowMapper(
-      rules.map((rule) => rule.candidates),
-      exact,
-    ),
-    keys: rowMapper(
-      rules.map((rule) => rule.keys),
-      exact,
-    ),
-  };
+  return { profile, columns, map: rowMapper(mappers, exact) };
 }
 
 /** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
-function rowMapper<T>(mappers: readonly RecordMapper<T>[], exact: boolean): MapRow<T> {
+function rowMapper(mappers: readonly RecordMapper[], exact: boolean): CompiledProfile['map'] {
   const attempt = new Attempt();
-  function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: T[]): number {
+  function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: Candidate[]): number {
     attempt.exactPass = exactPass;
     attempt.weight = 0;
     for (const mapper of mappers) mapper(row, place, attempt, out);

@@ -7,17 +7,14 @@ export class IdMap {
   size = 0;
   private readonly key = new Uint32Array(4);
 
-  get(id: string): number | undefined {
-    this.parse(id);
-    const stored = this.values[this.place()]!;
-    return stored === 0 ? undefined : stored - 1;
-  }
-
-  set(id: string, value: number): void {
+  /** Sets the number of an id, and returns the one before. */
+  put(id: string, value: number): number | undefined {
     this.parse(id);
     const at = this.place();
-    if (this.values[at] === 0) this.insert(at, value);
+    const before = this.values[at]!;
+    if (before === 0) this.insert(at, value);
     else this.values[at] = value + 1;
+    return before === 0 ? undefined : before - 1;
   }
 
   /** Sets the number of an id that has none; false, and no change, when it has one. */

@@ -15,15 +15,8 @@ export interface RowPlace {
 export type Candidate = CanonicalRecord | Failure[] | typeof skipped;
 export const skipped = Symbol('skipped');
 
-export type RecordMapper<T> = (row: RowValue, place: RowPlace, attempt: Attempt, out: T[]) => void;
-
-/** A record rule, compiled into closures: nothing is evaluated as code. */
-export interface CompiledRecord {
-  /** Maps a row to its candidates. */
-  candidates: RecordMapper<Candidate>;
-  /** Maps a row to the keys of its candidates alone, each as one text that no other key has; undefined where there is no whole key. */
-  keys: RecordMapper<string | undefined>;
-}
+/** A record rule, compiled into closures: appends a row's candidates to `out`. Nothing is evaluated as code. */
+export type RecordMapper = (row: RowValue, place: RowPlace, attempt: Attempt, out: Candidate[]) => void;
 
 export interface RecordSetting {
   profile: Profile;
@@ -48,39 +41,17 @@ interface Fields {
   measures: Named<number>[];
 }
 
-export function compileRecord(rule: RecordRule, setting: RecordSetting): CompiledRecord {
+export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
   const fields = compileFields(rule, setting);
-  const candidate = builder(rule, fields, setting);
-  const key = keyBuilder(rule, fields);
-  const { unpivot } = rule;
-  if (unpivot === undefined) return { candidates: plain(candidate), keys: plain(key) };
-  const cells = unpivoting(unpivot, fields, setting);
-  return {
-    candidates: cells(candidate, skipped, (attempt) => attempt.failures),
-    keys: cells(key, undefined, () => undefined),
-  };
-}
-
-type Build<T> = (row: RowValue, place: RowPlace, attempt: Attempt) => T;
-
-function keyBuilder({ kind }: RecordRule, { key }: Fields): Build<string | undefined> {
-  return (row, _place, attempt) => {
-    let text: string = kind;
-    for (const part of key) {
-      const value = part.read(row, attempt);
-      if (value === undefined) return undefined;
-      text += `:${value.length}:${value}`;
-    }
-    return text;
-  };
-}
-
-function plain<T>(build: Build<T>): RecordMapper<T> {
+  const build = builder(rule, fields, setting);
+  if (rule.unpivot !== undefined) return unpivoting(rule.unpivot, fields, setting, build);
   return (row, place, attempt, out) => {
     attempt.begin(undefined);
     out.push(build(row, place, attempt));
   };
 }
+
+type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
 
 function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   const { profile, columns, index, problem } = setting;
@@ -122,7 +93,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   };
 }
 
-function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build<Candidate> {
+function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build {
   const { kind } = rule;
   const { key, dimensions, measures } = fields;
   const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
@@ -171,12 +142,13 @@ function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting):
   };
 }
 
-/** One candidate for each wanted column of a row; an empty cell gives `skip`, or a failure when the rule says so. */
+/** One candidate for each wanted column of a row; an empty cell is skipped, or a failure when the rule says so. */
 function unpivoting(
   unpivot: NonNullable<RecordRule['unpivot']>,
   fields: Fields,
   { profile, index, problem, columns }: RecordSetting,
-) {
+  build: Build,
+): RecordMapper {
   if ((unpivot.columns === undefined) === (unpivot.exclude === undefined)) {
     problem(`/records/${index}/unpivot`, 'give either columns or exclude');
   }
@@ -189,21 +161,19 @@ function unpivoting(
   const site: Site = { rule: `records[${index}].unpivot`, pointer: '', ofCell: true };
   const skips = unpivot.on_missing !== 'quarantine';
   const eachCell = cellsOf(unpivot, columns);
-  return <T>(build: Build<T>, skip: T, failed: (attempt: Attempt) => T): RecordMapper<T> => {
-    const cell: Cell = { column: '', cell: undefined };
-    return (row, place, attempt, out) => {
-      eachCell(row, (column, value) => {
-        cell.column = column;
-        cell.cell = value;
-        attempt.begin(cell);
-        if (!isEmpty(cell)) out.push(build(row, place, attempt));
-        else if (skips) out.push(skip);
-        else {
-          attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);
-          out.push(failed(attempt));
-        }
-      });
-    };
+  const cell: Cell = { column: '', cell: undefined };
+  return (row, place, attempt, out) => {
+    eachCell(row, (column, value) => {
+      cell.column = column;
+      cell.cell = value;
+      attempt.begin(cell);
+      if (!isEmpty(cell)) out.push(build(row, place, attempt));
+      else if (skips) out.push(skipped);
+      else {
+        attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);
+        out.push(attempt.failures);
+      }
+    });
   };
 }
 

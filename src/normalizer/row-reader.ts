@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import type { ReasonCode } from '#contracts';
-import type { CompiledProfile, MapRow } from './compile.ts';
+import type { CompiledProfile } from './compile.ts';
 import { decode, jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
@@ -11,9 +11,9 @@ import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
 
 /** Takes what rows become, in payload order. */
-export interface CandidateSink<T = Candidate> {
+export interface CandidateSink {
   /** A row's candidates; `out` is reused for the next row. `weight`: characters of text that they hold. */
-  candidates(out: readonly T[], place: RowPlace, weight: number): void;
+  candidates(out: readonly Candidate[], place: RowPlace, weight: number): void;
   /** A stretch of the payload that gives no row. */
   fault(reason: ReasonCode, place: RowPlace, message: string): void;
 }
@@ -29,19 +29,14 @@ export interface RowReader {
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Bytes in any division, candidates out: the pure half of the normalizer. `map`: one of the compiled profile's ways to read a row. */
-export function createRowReader<T>(
-  compiled: CompiledProfile,
-  map: MapRow<T>,
-  caps: RowCaps,
-  sink: CandidateSink<T>,
-): RowReader {
+/** Bytes in any division, candidates out: the pure half of the normalizer. */
+export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
   let rows = 0;
   let bytes = 0;
   /** The splitters know nothing of a byte order mark before the text. */
   let shift = 0;
   let head: Buffer | undefined = Buffer.alloc(0);
-  const out: T[] = [];
+  const out: Candidate[] = [];
 
   const fault: RowSink['fault'] = (reason, start, end, message) => {
     // These speak of the payload: there is no row to count.
@@ -51,7 +46,7 @@ export function createRowReader<T>(
   const take = (value: unknown, text: string | undefined, start: number, end: number): void => {
     const place = { row: rows++, start: start + shift, end: end + shift };
     out.length = 0;
-    const weight = map(value, text, place, out);
+    const weight = compiled.map(value, text, place, out);
     sink.candidates(out, place, weight);
   };
   const splitter = splitterFor(compiled, caps, take, fault);

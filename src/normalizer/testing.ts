@@ -52,9 +52,19 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
   return {
     batches: found,
     counts,
-    records: found.flatMap((b) => b.records),
+    records: standing(found),
     rejections: found.flatMap((b) => b.rejections),
   };
+}
+
+/** What a store is left with: of two records with one id the later in the payload. Checks what batches say of that themselves. */
+function standing(found: readonly Batch[]): CanonicalRecord[] {
+  const all = found.flatMap((batch) => batch.records);
+  const last = new Map(all.map((record, i) => [record.recordId, i]));
+  const standing = all.filter((record, i) => last.get(record.recordId) === i);
+  const replaced = found.reduce((sum, batch) => sum + batch.replaced, 0);
+  if (all.length - standing.length !== replaced) throw new Error('the batches miscount what they replace');
+  return standing;
 }
 
 async function* cut(bytes: Buffer, sizes: readonly number[] = [1 << 20]): AsyncGenerator<Uint8Array> {
