@@ -56,7 +56,8 @@ async function round(rows: number): Promise<{ [figure: string]: number; ratio: n
 /** Seconds from the request to the run's end, and of that from the stored blob to the settled batches. */
 async function fullPath(dir: string, rows: number): Promise<{ whole: number; normalize: number }> {
   const config = readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'error' });
-  const { system, stop } = await serve(config);
+  const serving = await serve(config);
+  const { system } = serving;
   try {
     await system.orchestrator.apply(context, [
       { kind: 'profile', spec: earthquakeProfile },
@@ -71,6 +72,6 @@ async function fullPath(dir: string, rows: number): Promise<{ whole: number; nor
     const step = steps.find((s) => s.step === 'normalize')!;
     return { whole, normalize: (Date.parse(step.ended_at!) - Date.parse(step.started_at!)) / 1000 };
   } finally {
-    await stop();
+    await serving.stop();
   }
 }

@@ -37,7 +37,7 @@ export async function openSystem(options: OpenOptions = {}): Promise<OpenedSyste
     return { url: url.replace(/\/+$/, ''), apiKey, embedded: false, close: nothing };
   }
   const config = readConfig(process.env, { dataDir: options.dataDir, logLevel: options.logLevel, port: 0 });
-  const owner = await readDataDirectoryOwner(config.dataDir);
+  const owner = readDataDirectoryOwner(config.dataDir);
   if (owner?.url) {
     const key = apiKey ?? (await readLocalKey(config.dataDir));
     if (!key) throw new ChartlyError('unauthorized', `No key for the server at ${owner.url}.`);
