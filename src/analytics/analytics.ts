@@ -1,7 +1,8 @@
 import type { Audit } from '#audit';
 import type { Manifest, QueryResult, Report } from '#contracts';
 import { canonicalJson, ChartlyError, type Clock, isoMs, type Logger, sha256Hex } from '#kit';
-import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import type { BlobStore, Cache, CanonicalStore, Relational } from '#storage';
+import { cachedReads } from './cached-reads.ts';
 import { checkReport, sectionQuery, type Section } from './check-report.ts';
 import { renderBody } from './formats.ts';
 import type { Analytics, RenderedReport, ReportFormat } from './index.ts';
@@ -13,6 +14,7 @@ export interface AnalyticsDeps {
   relational: Relational;
   blobs: BlobStore;
   canonical: CanonicalStore;
+  cache: Cache;
   audit: Audit;
   logger: Logger;
   clock: Clock;
@@ -30,10 +32,14 @@ export type Evidence = Omit<Manifest, 'artifact_sha256'>;
 
 export function createAnalytics(deps: AnalyticsDeps): Analytics {
   return {
-    query: (tenantId, query) => runQuery(deps, tenantId, query),
+    query: (tenantId, query) => runQuery(withCache(deps, tenantId), tenantId, query),
     checkReport,
-    render: (tenantId, report, options) => render(deps, tenantId, report, options),
+    render: (tenantId, report, options) => render(withCache(deps, tenantId), tenantId, report, options),
   };
+}
+
+function withCache(deps: AnalyticsDeps, tenantId: string): AnalyticsDeps {
+  return { ...deps, canonical: cachedReads(deps.canonical, deps.cache, tenantId) };
 }
 
 async function render(

@@ -10,6 +10,7 @@ import {
   createFileBlobStore,
   createPgliteRelational,
   type Relational,
+  createMemoryCache,
 } from '#storage';
 import { createAnalytics } from './analytics.ts';
 import type { Analytics } from './index.ts';
@@ -29,7 +30,9 @@ beforeAll(async () => {
   blobs = createFileBlobStore({ dir: join(engine.dir, 'blobs') });
   const clock = { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678) };
   const audit = createAudit({ relational, blobs, canonical: engine.canonical, clock, logger: silentLogger });
-  analytics = createAnalytics({ relational, blobs, canonical: engine.canonical, audit, logger: silentLogger, clock });
+  const cache = createMemoryCache();
+  const { canonical } = engine;
+  analytics = createAnalytics({ relational, blobs, canonical, cache, audit, logger: silentLogger, clock });
   records = Array.from({ length: 400 }, (_, i) =>
     record({
       name: 'price',

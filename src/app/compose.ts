@@ -12,6 +12,7 @@ import { createOrchestrator, type Orchestrator } from '#orchestrator';
 import {
   createClickHouseStore,
   createFileBlobStore,
+  createMemoryCache,
   createPgliteRelational,
   lockDataDirectory,
   startEmbeddedClickHouse,
@@ -81,10 +82,12 @@ export async function compose(config: Config): Promise<System> {
       logger: logger.child('normalizer'),
       clock,
     });
+    const cache = createMemoryCache();
     const analytics = createAnalytics({
       relational,
       blobs,
       canonical,
+      cache,
       audit,
       logger: logger.child('analytics'),
       clock,
