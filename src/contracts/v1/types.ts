@@ -1029,7 +1029,7 @@ export interface DeadLetter {
   run_id: Uuid;
   tenant_id: Id;
   source_id: Id;
-  kind: 'fetch' | 'normalize' | 'refresh';
+  kind: 'fetch' | 'normalize';
   state: 'open' | 'retried' | 'discarded';
   errors: FailureInfo[];
   died_at: Timestamp;
@@ -1051,7 +1051,7 @@ export interface Job {
   tenant_id: Id;
   source_id: Id;
   request_id?: string;
-  kind: 'fetch' | 'normalize' | 'refresh';
+  kind: 'fetch' | 'normalize';
   raw?: RawRef;
   profile_id?: Id;
   profile_version?: Semver;
@@ -1115,7 +1115,7 @@ export interface Run {
  */
 export interface Step {
   run_id: Uuid;
-  step: 'fetch' | 'normalize' | 'refresh';
+  step: 'fetch' | 'normalize';
   state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
   jobs_total: number;
   jobs_done: number;
@@ -1206,7 +1206,7 @@ export interface JobStatus {
   tenant_id: Id;
   source_id: Id;
   run_id: Uuid;
-  step?: 'fetch' | 'normalize' | 'refresh';
+  step?: 'fetch' | 'normalize';
   job_id?: Uuid;
   from?: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
   to: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
