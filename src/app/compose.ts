@@ -150,7 +150,10 @@ async function openEngines(
   logger: Logger,
   closers: (() => Promise<void>)[],
 ): Promise<[Relational, CanonicalStore]> {
-  const relational = createPgliteRelational({ dir: join(config.dataDir, 'pg') }).then((opened) => {
+  const relational = createPgliteRelational({
+    dir: join(config.dataDir, 'pg'),
+    logger: logger.child('storage'),
+  }).then((opened) => {
     closers.push(() => opened.close());
     return opened;
   });

@@ -1,82 +1,108 @@
-import { Worker } from 'node:worker_threads';
-import { ChartlyError } from '#kit';
-import { fromPostgres } from './postgres-error.ts';
-import type { WorkerReply, WorkerRequest, WorkerResult } from './worker-protocol.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChartlyError, Logger } from '#kit';
+import { closed, startPgliteEngine, type EngineRequest, type PgliteEngine } from './pglite-engine.ts';
+import type { WorkerResult } from './worker-protocol.ts';
 
-type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+/** Something that runs requests in the order in which they are made. */
+export interface PgliteCalls {
+  call(request: EngineRequest): Promise<WorkerResult[]>;
+}
 
-/** The worker as a function: one call, one answer. Calls run in the order in which they are made. */
-export interface PgliteClient {
-  call(request: WithoutId<WorkerRequest>): Promise<WorkerResult[]>;
-  onNotification(handler: (channel: string, payload: string) => void): void;
+/**
+ * The engine, started again whenever it dies: a full disk, for one, kills it in the middle of a statement. Meanwhile
+ * calls fail with the reason of its death.
+ */
+export interface PgliteClient extends PgliteCalls {
+  /** Calls on the engine as it lives now. After its death they fail for ever: half of a transaction must not run on its successor. */
+  life(): PgliteCalls;
   /** Ends the engine cleanly, then the worker. May be called again. */
   close(): Promise<void>;
 }
 
-/** Starts the worker and resolves once the engine answers. Errors: `storage_unavailable`, `disk_full`. */
-export async function startPgliteClient(dir: string): Promise<PgliteClient> {
-  const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), { workerData: { dir }, execArgv: [] });
-  const pending = new Map<number, PromiseWithResolvers<WorkerResult[]>>();
-  let notify: (channel: string, payload: string) => void = () => {};
-  let nextId = 1;
-  let ended: ChartlyError | undefined;
-  let closing: Promise<void> | undefined;
-  const started = Promise.withResolvers<void>();
+interface ClientDeps {
+  dir: string;
+  logger: Logger;
+  /** What the engine notifies of, on channels that were listened to with a call. */
+  notify: (channel: string, payload: string) => void;
+}
 
-  function end(error: ChartlyError): void {
-    ended ??= error;
-    started.reject(ended);
-    for (const waiting of pending.values()) waiting.reject(ended);
-    pending.clear();
+const firstWaitMs = 100;
+const longestWaitMs = 5_000;
+
+/** Resolves once the engine answers for the first time. Errors: `storage_unavailable`, `disk_full`. */
+export async function startPgliteClient(deps: ClientDeps): Promise<PgliteClient> {
+  const { dir, logger, notify } = deps;
+  const channels = new Set<string>();
+  const stopping = new AbortController();
+  let engine: PgliteEngine | undefined;
+  let away: ChartlyError | undefined;
+  let restarting: Promise<void> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+
+  function adopt(next: PgliteEngine): void {
+    engine = next;
+    void next.gone.then((error) => {
+      away = error;
+      engine = undefined;
+      if (stopping.signal.aborted) return;
+      logger.warn('the relational engine ended unexpectedly; starting it again', {
+        code: error.code,
+        error: cause(error),
+      });
+      restarting = restart();
+    });
   }
 
-  worker.on('message', (reply: WorkerReply) => {
-    if ('ready' in reply) return started.resolve();
-    if ('notification' in reply) return notify(reply.notification.channel, reply.notification.payload);
-    const waiting = pending.get(reply.id);
-    pending.delete(reply.id);
-    if ('results' in reply) waiting?.resolve(reply.results);
-    else waiting?.reject(fromPostgres(reply.failure));
-  });
-  worker.on('error', (cause) => end(stopped(cause)));
-  worker.on('exit', () => end(stopped(undefined)));
-  await started.promise;
+  async function restart(): Promise<void> {
+    for (let waitMs = firstWaitMs; !stopping.signal.aborted; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+      try {
+        adopt(await startListening());
+        logger.info('the relational engine runs again', {});
+        return;
+      } catch (error) {
+        away = error as ChartlyError;
+        logger.debug('the relational engine does not start again', { code: away.code });
+        await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+  }
 
-  function call(request: WithoutId<WorkerRequest>): Promise<WorkerResult[]> {
-    if (ended !== undefined) return Promise.reject(ended);
-    const id = nextId++;
-    const answer = Promise.withResolvers<WorkerResult[]>();
-    pending.set(id, answer);
-    worker.postMessage({ ...request, id }, []);
-    return answer.promise;
+  async function startListening(): Promise<PgliteEngine> {
+    const next = await startPgliteEngine(dir, notify);
+    try {
+      for (const channel of channels) await next.call({ op: 'listen', channel });
+      return next;
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+  }
+
+  adopt(await startListening());
+
+  async function close(): Promise<void> {
+    stopping.abort();
+    await restarting;
+    await engine?.close();
+    away = closed();
   }
 
   return {
-    call,
-    onNotification(handler) {
-      notify = handler;
+    async call(request) {
+      if (request.op === 'listen') channels.add(request.channel);
+      if (request.op === 'unlisten') channels.delete(request.channel);
+      return current().call(request);
     },
-    close() {
-      closing ??= (async () => {
-        if (ended === undefined) await call({ op: 'close' });
-        ended ??= new ChartlyError('storage_unavailable', 'The relational store is closed.');
-        await worker.terminate();
-      })();
-      return closing;
-    },
+    life: current,
+    close: () => (closing ??= close()),
   };
+
+  function current(): PgliteCalls {
+    return engine ?? { call: () => Promise.reject(away!) };
+  }
 }
 
-function stopped(cause: unknown): ChartlyError {
-  if ((cause as { code?: unknown } | undefined)?.code === 'ENOSPC') {
-    return new ChartlyError('disk_full', 'The disk of the relational store has no room left.', {
-      cause,
-      retryable: true,
-    });
-  }
-  return new ChartlyError('storage_unavailable', 'The embedded relational engine stopped.', {
-    cause,
-    retryable: true,
-    action: 'Start Chartly again: what was acknowledged is on disk.',
-  });
+/** What the engine itself said; it may hold no value of a row, for its last words are about files. */
+function cause(error: ChartlyError): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -26,6 +26,10 @@ function toFailure(error: unknown): PostgresFailure {
   ] as const) {
     if (typeof e[field] === 'string') failure[field] = e[field];
   }
+  // A PANIC leaves locks behind that the next statement would wait for, for ever.
+  if (e.severity === 'PANIC' || e.severity === 'FATAL' || e.name === 'RuntimeError') {
+    failure.fatal = true;
+  }
   return failure;
 }
 

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger, type Logger } from '#kit';
 import { createPgliteRelational, type PgliteRelational } from './pglite.ts';
 
 let root: string;
@@ -92,6 +93,33 @@ describe('the embedded relational engine', () => {
         .poll(() => db.query(`select 1 from pg_class where relname = 'busy' and relpages = 0`), { timeout: 20_000 })
         .toHaveLength(1);
     });
+  });
+
+  it('starts its engine again when that dies, and keeps what it acknowledged', async () => {
+    const dir = join(root, 'dying');
+    const said: string[] = [];
+    const logger: Logger = { ...silentLogger, info: (message) => said.push(message) };
+    const db = await createPgliteRelational({ dir, logger });
+    const heard: string[] = [];
+    await db.listen('news', (payload) => heard.push(payload));
+    await db.script('create table kept (i int)');
+    await db.execute('insert into kept values (1)');
+    // An engine that cannot start a new segment of its log panics, as it does on a full disk.
+    await rename(join(dir, 'pg_wal'), join(dir, 'away'));
+    const torn = db.transaction(async (tx) => {
+      await tx.query('select pg_switch_wal()');
+      await tx.execute('insert into kept values (2)');
+      await expect(tx.query('select pg_switch_wal()')).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await rename(join(dir, 'away'), join(dir, 'pg_wal'));
+      await expect.poll(() => said, { timeout: 30_000 }).toEqual(['the relational engine runs again']);
+      // Must not run on the new engine, outside of any transaction.
+      await tx.execute('insert into kept values (3)');
+    });
+    await expect(torn).rejects.toMatchObject({ code: 'storage_unavailable', retryable: true });
+    await db.query(`select pg_notify('news', 'again')`);
+    expect(await db.query('select i from kept')).toEqual([{ i: 1 }]);
+    expect(heard).toEqual(['again']);
+    await db.close();
   });
 
   it('says that it is closed', async () => {

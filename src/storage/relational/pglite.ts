@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ChartlyError } from '#kit';
+import { ChartlyError, silentLogger, type Logger } from '#kit';
 import { migrate } from './migrate.ts';
-import { startPgliteClient, type PgliteClient } from './pglite-client.ts';
+import { startPgliteClient, type PgliteCalls, type PgliteClient } from './pglite-client.ts';
 import type { Param, Relational, Row, Sql } from './port.ts';
 import type { WorkerResult } from './worker-protocol.ts';
 
@@ -16,11 +16,23 @@ export interface PgliteOptions {
   dir: string;
   /** Changed rows after which the store is vacuumed in the next quiet moment; the engine does not do it by itself. */
   vacuumEvery?: number;
+  /** Hears of the engine's death and its return. */
+  logger?: Logger;
 }
 
-/** Opens the embedded PostgreSQL in a worker thread. Errors: `storage_unavailable`, `disk_full`. */
+/**
+ * Opens the embedded PostgreSQL in a worker thread. Should the engine die later, a full disk being the usual cause, it is
+ * started again for as long as it takes; meanwhile statements fail with `disk_full` or `storage_unavailable`. Errors: `storage_unavailable`, `disk_full`.
+ */
 export async function createPgliteRelational(options: PgliteOptions): Promise<PgliteRelational> {
-  const client = await startPgliteClient(options.dir);
+  const listening = new Map<string, Set<(payload: string) => void>>();
+  const client = await startPgliteClient({
+    dir: options.dir,
+    logger: options.logger ?? silentLogger,
+    notify(channel, payload) {
+      for (const handler of listening.get(channel) ?? []) handler(payload);
+    },
+  });
   const exclusively = createMutex();
   const upkeep = createUpkeep(options.vacuumEvery ?? 20_000, () =>
     exclusively(async () => {
@@ -51,11 +63,6 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
 
   const statement = async (text: string, params: readonly Param[] = []): Promise<WorkerResult[]> =>
     outside(() => (isScript(text, params) ? runScript(text) : client.call({ op: 'query', text, params })));
-
-  const listening = new Map<string, Set<(payload: string) => void>>();
-  client.onNotification((channel, payload) => {
-    for (const handler of listening.get(channel) ?? []) handler(payload);
-  });
 
   const relational: PgliteRelational = {
     engine: 'pglite',
@@ -96,27 +103,28 @@ async function runTransaction<T>(
   changed: (rows: number) => void,
 ): Promise<T> {
   const state = { open: true };
+  const life = client.life();
   // Not awaited: calls run in order, so the first statement need not wait for this answer.
-  const begun = client.call({ op: 'script', text: 'begin' });
+  const begun = life.call({ op: 'script', text: 'begin' });
   const tx = sqlOf(async (text, params = []) => {
     if (!state.open) throw new ChartlyError('internal', 'A transaction was used after its end.');
-    return client.call(isScript(text, params) ? { op: 'script', text } : { op: 'query', text, params });
+    return life.call(isScript(text, params) ? { op: 'script', text } : { op: 'query', text, params });
   }, changed);
   try {
     const [result] = await Promise.all([current.run(state, () => work(tx)), begun]);
     state.open = false;
-    await commit(client);
+    await commit(life);
     return result;
   } catch (error) {
     state.open = false;
-    await client.call({ op: 'script', text: 'rollback' }).catch(() => {});
+    await life.call({ op: 'script', text: 'rollback' }).catch(() => {});
     throw error;
   }
 }
 
 /** PostgreSQL answers COMMIT of a failed transaction with a rollback and no error: that must not pass for success. */
-async function commit(client: PgliteClient): Promise<void> {
-  const [result] = await client.call({ op: 'script', text: 'commit' });
+async function commit(life: PgliteCalls): Promise<void> {
+  const [result] = await life.call({ op: 'script', text: 'commit' });
   if (result?.command === 'ROLLBACK') {
     throw new ChartlyError(
       'internal',

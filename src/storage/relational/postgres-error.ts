@@ -21,10 +21,7 @@ export function fromPostgres(failure: PostgresFailure): ChartlyError {
   const cause = new PostgresError(failure);
   const code = failure.code ?? '';
   if (code === '53100' || /no space left/i.test(failure.message)) {
-    return new ChartlyError('disk_full', 'The disk of the relational store has no room left.', {
-      cause,
-      retryable: true,
-    });
+    return diskFull(cause);
   }
   // Connection, resources, operator intervention, system error; and conflicts that a repetition resolves.
   if (/^(?:08|53|57|58|40)/.test(code)) {
@@ -36,4 +33,11 @@ export function fromPostgres(failure: PostgresFailure): ChartlyError {
   const place = failure.constraint ?? failure.table ?? failure.routine;
   const subject = place === undefined ? code : `${code}, ${place}`;
   return new ChartlyError('internal', `The relational store refused a statement (${subject || 'no code'}).`, { cause });
+}
+
+export function diskFull(cause: unknown): ChartlyError {
+  return new ChartlyError('disk_full', 'The disk of the relational store has no room left.', {
+    cause,
+    retryable: true,
+  });
 }

@@ -20,6 +20,8 @@ export interface WorkerResult {
 /** A PostgreSQL error as plain data: `code` is its SQLSTATE. */
 export interface PostgresFailure {
   message: string;
+  /** The engine did not survive it. */
+  fatal?: boolean;
   code?: string;
   detail?: string;
   hint?: string;
