@@ -2,10 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canonicalJson, leafHash } from '#kit';
+import type { BlobStore } from '#storage';
 import { createFindings } from './findings.ts';
 import { ingest, openEngines, sourceId, type Capture, type CaptureOptions, type Engines } from './fixture.ts';
 import type { Finding } from './index.ts';
 import { verifyBatches } from './verify-batches.ts';
+import { verifyTenant } from './verify.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { verifyRaw } from './verify-raw.ts';
 
@@ -66,6 +68,25 @@ describe('what is on its way', () => {
       [all[1]!.runId],
     );
     expect((await verify(tenantId)).filter((finding) => finding.plane === 'canonical')).toEqual([]);
+  });
+
+  test('a payload that is ingested while verification runs is no finding', async () => {
+    const { tenantId } = await world();
+    let ingested = false;
+    const blobs: BlobStore = {
+      ...engines.blobs,
+      // Payloads are looked at between the ledger and the receipts.
+      async verify(bucket, sha256) {
+        if (!ingested) await ingest(engines, tenantId, { ids: ['later'], capturedAtMs: later });
+        ingested = true;
+        return await engines.blobs.verify(bucket, sha256);
+      },
+    };
+    const report = await verifyTenant({ ...engines, blobs }, tenantId, () => {});
+    expect(ingested).toBe(true);
+    expect(report.findings).toEqual([]);
+    expect(report.batches).toBe(1);
+    expect((await engines.audit.verify(tenantId)).batches).toBe(2);
   });
 
   test('of two payloads of one instant, either may have replaced the other', async () => {
@@ -252,9 +273,9 @@ describe('the ledger', () => {
 describe('blobs', () => {
   async function verifyBlobs(tenantId: string): Promise<Finding[]> {
     const context = { ...engines, tenantId, findings: createFindings(), onProgress: () => {} };
-    const { batches } = await verifyLedger(context);
+    const ledger = await verifyLedger(context);
     await verifyRaw(context);
-    await verifyBatches(context, batches);
+    await verifyBatches(context, ledger);
     return context.findings.list();
   }
 

@@ -31,7 +31,7 @@ export async function verifyTenant(
   const dataVersion = await canonical.dataVersion(tenantId);
   const ledger = await verifyLedger(context);
   const blobCount = await verifyRaw(context);
-  await verifyBatches(context, ledger.batches);
+  await verifyBatches(context, ledger);
   const records = await verifyRecords(context, ledger, dataVersion);
   const listed = findings.list();
   return {
