@@ -41,7 +41,7 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
     port: port('CHARTLY_PORT', env.CHARTLY_PORT || '4747'),
     env: env.CHARTLY_ENV || 'local',
     logLevel: logLevel as LogLevel,
-    clickhouseUrl: env.CHARTLY_CLICKHOUSE_URL || undefined,
+    clickhouseUrl: serverUrl('CHARTLY_CLICKHOUSE_URL', env.CHARTLY_CLICKHOUSE_URL || undefined),
     ...definedOnly(overrides),
   };
   return { ...config, dataDir: path(config.dataDir), workspaceDir: path(config.workspaceDir) };
@@ -51,6 +51,12 @@ function port(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65535) throw invalid(name, 'must be a port number');
   return value;
+}
+
+// The text itself may hold a password, so it is not repeated.
+function serverUrl(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || (/^https?:\/\//.test(text) && URL.canParse(text))) return text;
+  throw invalid(name, 'must be a URL such as http://USER:PASSWORD@HOST:8123');
 }
 
 function invalid(name: string, what: string): ChartlyError {

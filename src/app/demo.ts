@@ -4,6 +4,7 @@ import type { Counts, Run } from '#contracts';
 import type { RequestContext } from '#kit';
 import type { System } from './compose.ts';
 import { readConfig, type Config } from './config.ts';
+import { findSamples, type DemoSamples } from './demo-samples.ts';
 import { startDemoUpstream } from './demo-upstream.ts';
 import { serve } from './serve.ts';
 import { readWorkspace } from './workspace.ts';
@@ -14,6 +15,8 @@ export interface DemoOptions {
   port?: number;
   logLevel?: Config['logLevel'];
   onEvent?: (event: DemoEvent) => void;
+  /** Aborting it ends the demo early: everything is stopped, and `runDemo` rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export type DemoEvent =
@@ -38,8 +41,11 @@ export interface DemoResult {
   sources: DemoSource[];
   reports: { id: string; title: string }[];
   ledger: { size: string; head: string };
+  samples: DemoSamples;
+  dataDir: string;
   seconds: number;
-  stop(): Promise<void>;
+  /** Running jobs get `graceMs` to end, then are repeated later. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 const demoDir = join(import.meta.dirname, '../../examples/demo');
@@ -68,12 +74,13 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
     await upstream.close();
     throw error;
   });
-  const stop = async (): Promise<void> => {
-    await serving.stop();
+  const stop = async (graceMs?: number): Promise<void> => {
+    await serving.stop(graceMs);
     await upstream.close();
   };
 
   try {
+    options.signal?.throwIfAborted();
     const { system } = serving;
     const context: RequestContext = { tenantId, actor, requestId: 'demo' };
     emit({ type: 'stage', text: 'Applying the example workspace' });
@@ -82,7 +89,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
     const sourceIds = applied.filter(({ kind }) => kind === 'source').map(({ id }) => id);
 
     emit({ type: 'stage', text: 'Ingesting' });
-    const runs = await ingestAll(system, context, sourceIds, emit);
+    const runs = await ingestAll(system, context, sourceIds, options);
     const reports = await system.orchestrator.reports(tenantId);
     const head = await system.audit.head(tenantId);
     const principal = await system.auth.authenticate(serving.apiKey);
@@ -94,11 +101,13 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
       sources: await summarize(system, runs),
       reports: reports.map(({ report }) => ({ id: report.report, title: report.title })),
       ledger: { size: String(head.size), head: head.head },
+      samples: await findSamples(system, tenantId),
+      dataDir: config.dataDir,
       seconds: (performance.now() - started) / 1000,
       stop,
     };
   } catch (error) {
-    await stop();
+    await stop(options.signal?.aborted === true ? 0 : undefined);
     throw error;
   }
 }
@@ -107,15 +116,15 @@ async function ingestAll(
   system: System,
   context: RequestContext,
   sourceIds: string[],
-  emit: (event: DemoEvent) => void,
+  { onEvent, signal }: DemoOptions,
 ): Promise<Run[]> {
   const report = ({ source_id, state, counts }: Run): void =>
-    emit({ type: 'run', source: source_id, state, rows: counts.rows, records: counts.records });
+    onEvent?.({ type: 'run', source: source_id, state, rows: counts.rows, records: counts.records });
   return Promise.all(
     sourceIds.map(async (sourceId) => {
       const run = await system.orchestrator.ingest(context, sourceId, 'cli');
       report(run);
-      return system.orchestrator.waitForRun(tenantId, run.run_id, { onChange: report });
+      return system.orchestrator.waitForRun(tenantId, run.run_id, { onChange: report, signal });
     }),
   );
 }

@@ -1,6 +1,6 @@
 import { ChartlyError } from '#kit';
 import { readDataDirectoryOwner } from '#storage';
-import { readConfig, type LogLevel } from './config.ts';
+import { readConfig } from './config.ts';
 import { readLocalKey } from './local-key.ts';
 import { serve } from './serve.ts';
 
@@ -9,7 +9,6 @@ export interface OpenOptions {
   url?: string;
   apiKey?: string;
   dataDir?: string;
-  logLevel?: LogLevel;
 }
 
 export interface OpenedSystem {
@@ -17,12 +16,13 @@ export interface OpenedSystem {
   apiKey: string;
   /** True when this process runs the services itself, until `close`. */
   embedded: boolean;
-  close(): Promise<void>;
+  /** Running jobs get `graceMs` to end, then are repeated later. */
+  close(graceMs?: number): Promise<void>;
 }
 
 /**
- * Finds or starts the system that a command talks to over HTTP. Errors: `unauthorized` when a server is named and no key;
- * else as `serve`.
+ * Finds or starts the system that a command talks to over HTTP. Errors: `unauthorized` when a server is named and no key,
+ * `config_invalid` when its URL is none; else as `serve`.
  */
 export async function openSystem(options: OpenOptions = {}): Promise<OpenedSystem> {
   const nothing = async (): Promise<void> => {};
@@ -34,9 +34,16 @@ export async function openSystem(options: OpenOptions = {}): Promise<OpenedSyste
         action: 'Give --key or set CHARTLY_API_KEY.',
       });
     }
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+      throw new ChartlyError('config_invalid', `${url} is not the URL of a server.`, {
+        action: 'Give one like http://127.0.0.1:4747.',
+      });
+    }
     return { url: url.replace(/\/+$/, ''), apiKey, embedded: false, close: nothing };
   }
-  const config = readConfig(process.env, { dataDir: options.dataDir, logLevel: options.logLevel, port: 0 });
+  // A command tells what went wrong itself: the log lines of its services would only stand between.
+  const logLevel = process.env.CHARTLY_LOG_LEVEL ? undefined : 'error';
+  const config = readConfig(process.env, { dataDir: options.dataDir, logLevel, port: 0 });
   const owner = readDataDirectoryOwner(config.dataDir);
   if (owner?.url) {
     const key = apiKey ?? (await readLocalKey(config.dataDir));
@@ -44,5 +51,10 @@ export async function openSystem(options: OpenOptions = {}): Promise<OpenedSyste
     return { url: owner.url, apiKey: key, embedded: false, close: nothing };
   }
   const serving = await serve({ ...config, host: '127.0.0.1' });
-  return { url: serving.url, apiKey: apiKey ?? serving.apiKey, embedded: true, close: () => serving.stop() };
+  return {
+    url: serving.url,
+    apiKey: apiKey ?? serving.apiKey,
+    embedded: true,
+    close: (graceMs) => serving.stop(graceMs),
+  };
 }

@@ -1,12 +1,9 @@
 import type { Command } from 'commander';
 import { ChartlyError } from '#kit';
 import { example, jsonOption, printJson, wholeNumber, type CommandContext, type OutputOptions } from './command.ts';
-import { progressLine } from './progress.ts';
-import { untilSignal } from './serve-until-signal.ts';
-import { paintState } from './show-run.ts';
-import type { Io } from './io.ts';
-import { table } from './table.ts';
-import { count, fit, paint } from './text.ts';
+import { graceMs, Interrupted, listenForInterrupt } from './interrupt.ts';
+import { demoProgress, describeDemo } from './show-demo.ts';
+import { paint } from './text.ts';
 
 type ServeOptions = OutputOptions & { data?: string; port?: number; host?: string };
 
@@ -32,15 +29,17 @@ export function upCommand(program: Command, context: CommandContext): void {
   example(command, 'chartly up --port 8080 --data /var/lib/chartly').action(
     async (options: ServeOptions & { roles?: string }) => {
       checkRoles(options.roles);
+      const interrupt = listenForInterrupt();
       const { readConfig, serve } = await import('#app');
       const config = readConfig(process.env, { dataDir: options.data, host: options.host, port: options.port });
       const serving = await serve(config);
       const { url } = serving;
       if (options.json === true) printJson(io, { url, pid: process.pid, data: config.dataDir });
       else io.out(`Chartly serves ${paint(io, 'bold', url)} from ${config.dataDir}; stop it with Ctrl-C\n`);
-      await untilSignal();
-      if (options.json !== true) io.err('stopping\n');
-      await serving.stop();
+      await interrupt.asked;
+      if (options.json !== true) io.err('\nStopping\n');
+      await serving.stop(graceMs);
+      interrupt.release();
     },
   );
 }
@@ -66,6 +65,7 @@ export function demoCommand(program: Command, context: CommandContext): void {
   ).option('--exit', 'end when everything is ingested, instead of serving on');
   example(command, 'chartly demo', 'chartly demo --exit --json').action(
     async (options: ServeOptions & { exit?: boolean }) => {
+      const interrupt = listenForInterrupt();
       const { runDemo } = await import('#app');
       const progress = demoProgress(io);
       const demo = await runDemo({
@@ -73,98 +73,26 @@ export function demoCommand(program: Command, context: CommandContext): void {
         host: options.host,
         port: options.port,
         onEvent: progress.onEvent,
-      }).finally(progress.end);
-      // Not the key: what is printed ends in logs.
+        signal: interrupt.signal,
+      })
+        .catch((error: unknown) => {
+          throw interrupt.signal.aborted ? new Interrupted() : error;
+        })
+        .finally(progress.end);
       const { url, sources, reports, ledger, seconds } = demo;
-      const result = { url, sources, reports, ledger, seconds };
       try {
-        if (options.json === true) printJson(io, result);
-        else io.out(describeDemo(io, { ...result, signInUrl: demo.signInUrl }, options.exit !== true));
-        if (result.sources.some(({ state }) => state !== 'succeeded')) context.exitCode = 1;
-        if (options.exit !== true) await untilSignal();
+        // Not the key: what is printed ends in logs.
+        if (options.json === true) printJson(io, { url, sources, reports, ledger, seconds });
+        else io.out(describeDemo(io, demo, options.exit !== true));
+        if (sources.some(({ state }) => state !== 'succeeded')) context.exitCode = 1;
+        if (options.exit !== true) {
+          await interrupt.asked;
+          if (options.json !== true) io.err('\nStopping\n');
+        }
       } finally {
-        await demo.stop();
+        await demo.stop(graceMs);
+        interrupt.release();
       }
     },
   );
-}
-
-type DemoEvent =
-  | { type: 'stage'; text: string }
-  | { type: 'run'; source: string; state: string; rows: number; records: number };
-
-interface DemoSummary {
-  url: string;
-  signInUrl: string;
-  sources: {
-    source: string;
-    state: string;
-    counts: { rows: number; records: number; quarantined: number; deduplicated: number; skipped: number };
-    stored: number;
-    error?: string;
-  }[];
-  reports: { id: string; title: string }[];
-  ledger: { size: string; head: string };
-  seconds: number;
-}
-
-/** One live line for all sources, drawn also when nothing happens, so that a wait looks like one. */
-function demoProgress(io: Io): { onEvent: (event: DemoEvent) => void; end: () => void } {
-  const line = progressLine(io);
-  const rows = new Map<string, { state: string; rows: number }>();
-  let stage = 'Starting';
-  const draw = (): void => {
-    const ended = [...rows.values()].filter(({ state }) => state !== 'queued' && state !== 'running').length;
-    let total = 0;
-    for (const run of rows.values()) total += run.rows;
-    line.show(rows.size === 0 ? stage : `${stage}: ${ended} of ${rows.size} sources, ${count(total)} rows`);
-  };
-  const drawing = setInterval(draw, 120);
-  return {
-    onEvent(event) {
-      if (event.type === 'stage') {
-        stage = event.text;
-        if (!io.liveErr) io.err(`${stage}\n`);
-      } else {
-        rows.set(event.source, { state: event.state, rows: event.rows });
-      }
-    },
-    end() {
-      clearInterval(drawing);
-      line.clear();
-    },
-  };
-}
-
-function describeDemo(io: Io, demo: DemoSummary, serving: boolean): string {
-  const numbers = ['rows', 'records', 'quarantined', 'deduplicated', 'stored'];
-  const sources = table(
-    io,
-    [
-      { title: 'source', whole: true },
-      { title: 'state', paint: (text) => paintState(io, text) },
-      ...numbers.map((title) => ({ title, align: 'right' as const })),
-      { title: 'error' },
-    ],
-    demo.sources.map(({ source, state, counts, stored, error }) => [
-      source,
-      state,
-      count(counts.rows),
-      count(counts.records),
-      count(counts.quarantined),
-      count(counts.deduplicated),
-      count(stored),
-      error ?? '',
-    ]),
-  );
-  const reports = table(
-    io,
-    [{ title: 'report', whole: true }, { title: 'title' }],
-    demo.reports.map(({ id, title }) => [id, title]),
-  );
-  const ledger = `Every row is accounted for in a ledger of ${demo.ledger.size} entries, head ${fit(demo.ledger.head, 17)}.`;
-  const end = serving
-    ? `Open ${paint(io, 'bold', demo.signInUrl)} (this link signs in once)\nServing ${demo.url}; stop it with Ctrl-C.\n`
-    : 'Next: chartly report render climate -o climate.html\n';
-  return `${sources}\n${reports}\n${ledger}\nDone in ${demo.seconds.toFixed(1)} s.\n${end}`;
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { ChartlyError } from '#kit';
 import { createApiClient, type ApiClient } from './client.ts';
+import { graceMs, listenForInterrupt } from './interrupt.ts';
 import type { Io } from './io.ts';
 
 /** What every command is built with. */
@@ -48,29 +49,22 @@ export function printJson(io: Io, value: unknown): void {
   io.out(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Finds or starts the system, runs `use`, and leaves nothing of it behind. */
+/** Finds or starts the system, runs `use`, and leaves nothing of it behind. Errors: `Interrupted`, and what `use` throws. */
 export async function withSession<T>(options: ConnectionOptions, use: (session: Session) => Promise<T>): Promise<T> {
-  // Loaded late: `--help` must not wait for the services to load.
-  const { openSystem } = await import('#app');
-  const system = await openSystem({
-    ...(options.url === undefined ? {} : { url: options.url }),
-    ...(options.key === undefined ? {} : { apiKey: options.key }),
-    ...(options.data === undefined ? {} : { dataDir: options.data }),
-  });
-  const api = createApiClient(system);
-  const interrupted = (): void => {
-    // Jobs that are cut off here are repeated by whoever opens the data directory next.
-    void system.close().finally(() => process.exit(130));
-  };
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+  const interrupt = listenForInterrupt();
   try {
-    return await use({ api, embedded: system.embedded });
+    // Loaded late: `--help` must not wait for the services to load.
+    const { openSystem } = await import('#app');
+    const system = await openSystem({ url: options.url, apiKey: options.key, dataDir: options.data });
+    const api = createApiClient(system);
+    try {
+      return await interrupt.orThrow(use({ api, embedded: system.embedded }));
+    } finally {
+      await api.close();
+      await system.close(graceMs);
+    }
   } finally {
-    process.off('SIGINT', interrupted);
-    process.off('SIGTERM', interrupted);
-    await api.close();
-    await system.close();
+    interrupt.release();
   }
 }
 

@@ -14,6 +14,7 @@ import { runsCommand } from './command-runs.ts';
 import { demoCommand, upCommand } from './command-serve.ts';
 import { traceCommand } from './command-trace.ts';
 import type { CommandContext } from './command.ts';
+import { Interrupted, interruptedExitCode } from './interrupt.ts';
 import { processIo, type Io } from './io.ts';
 import { reportError } from './report-error.ts';
 
@@ -43,6 +44,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
     return context.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof Interrupted) return interruptedExitCode;
     return reportError(io, error, wantsJson(argv));
   }
 }

@@ -22,6 +22,7 @@ let spool: Spool | undefined;
 // A signal to the whole process group is for the parent, which closes this process when its own work is done.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
 // An orderly exit would wait for running queries; what is acknowledged is on the disk, so none is needed.
 process.on('disconnect', () => {
   spool?.close();
