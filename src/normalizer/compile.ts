@@ -2,6 +2,7 @@ import { compile as compileQuery } from 'json-p3';
 import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import { Attempt, needsExactPass } from './attempt.ts';
+import { checkKeys } from './check-keys.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, type RowValue } from './path.ts';
@@ -28,6 +29,7 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
     throw invalid(profile, details);
   }
   checkFormat(profile, problem);
+  checkKeys(profile.records, problem);
   const columns = profile.format === 'csv' ? new Columns() : undefined;
   const mappers = profile.records.map((rule, index) =>
     compileRecord(rule, { profile, columns, index, problem, recordId }),

@@ -368,6 +368,37 @@ describe('a wrong profile', () => {
     expect(problems(null)).toHaveLength(1);
   });
 
+  describe('with two rules that would give one row two records of one identity', () => {
+    const other = (rule: Partial<RecordRule>): RecordRule => ({ ...event(), name: 'other', ...rule });
+
+    it('is refused, and told what to write instead', () => {
+      const profile = profileOf('json', [event({ key: ['id', 'a-b[0]'] }), other({ key: [{ path: 'id' }, 'a-b[0]'] })]);
+      expect(() => compileProfile(profile, () => '')).toThrow(
+        expect.objectContaining({
+          code: 'profile_invalid',
+          details: [
+            {
+              pointer: '/records/1/key',
+              message: expect.stringContaining('key: [{ const: other }, {"path":"id"}, "a-b[0]"]') as string,
+            },
+          ],
+        }),
+      );
+    });
+
+    it('is accepted when kind, key or columns tell them apart', () => {
+      const entity: RecordRule = { kind: 'entity', name: 'thing', key: event().key };
+      const cells = (unpivot: RecordRule['unpivot']): RecordRule => event({ key: ['@column'], unpivot });
+      expect(problems(profileOf('json', [event(), entity, other({ key: [{ const: 'other' }, 'id'] })]))).toEqual([]);
+      expect(problems(profileOf('json', [cells({ columns: ['a'] }), cells({ columns: ['b', 'c'] })]))).toEqual([]);
+      expect(problems(profileOf('json', [cells({ exclude: ['a', 't'] }), cells({ columns: ['a'] })]))).toEqual([]);
+      expect(problems(profileOf('json', [cells({ columns: ['a', 'b'] }), cells({ columns: ['b'] })]))).toEqual([
+        '/records/1/key',
+      ]);
+      expect(problems(profileOf('json', [cells({ exclude: ['a'] }), cells({ exclude: ['b'] })]))).toHaveLength(1);
+    });
+  });
+
   it('has every problem named by a pointer', () => {
     const rule: RecordRule = {
       kind: 'event',

@@ -11,7 +11,7 @@ const profiles: Profile[] = [
   profileOf('json', [rule], { select: '$.a[*]' }),
   profileOf('json', [rule], { select: '$[*].b' }),
   profileOf('json', [rule], { select: '$..a' }),
-  profileOf('ndjson', [rule, event({ on_missing: 'skip' })]),
+  profileOf('ndjson', [rule, event({ key: [{ const: 'twin' }, 'id'], on_missing: 'skip' })]),
   profileOf('csv', [rule]),
   profileOf('csv', [event({ unpivot: { exclude: ['id'] }, dimensions: { c: '@column', v: '@cell' } })]),
 ];
