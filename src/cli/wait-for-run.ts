@@ -5,7 +5,7 @@ import { segment } from './command.ts';
 import type { Io } from './io.ts';
 import { progressLine } from './progress.ts';
 import { hasEnded } from './show-run.ts';
-import { count } from './text.ts';
+import { count, printable } from './text.ts';
 
 const pollMs = 150;
 const slowPollMs = 1000;
@@ -25,12 +25,13 @@ export async function waitForRun(io: Io, api: ApiClient, runId: string): Promise
   }
 }
 
-function describe({ source_id, state, pages, counts }: Run): string {
+function describe({ source_id, state, pages, counts, error }: Run): string {
   return [
     `${source_id} ${state}`,
     `pages ${count(pages)}`,
     `rows ${count(counts.rows)}`,
     `records ${count(counts.records)}`,
     `quarantined ${count(counts.quarantined)}`,
+    ...(error === undefined ? [] : [`waiting: ${printable(error.message)}`]),
   ].join('  ');
 }

@@ -5,8 +5,8 @@ import { ChartlyError, isoMs } from '#kit';
 import { crashes, type Claim, type Envelope } from './envelope.ts';
 import { failureInfo, judge, type RetryPolicy, type Verdict } from './policy.ts';
 import type { Queue } from './queue.ts';
-import { isOver } from './rows.ts';
-import { countJobs, lockRun, settleRun } from './run-state.ts';
+import { isOver, type RunRow } from './rows.ts';
+import { countJobs, lockRun, saveRun, settleRun } from './run-state.ts';
 import type { Transact, Unit } from './unit.ts';
 
 export interface FailureDeps {
@@ -22,7 +22,7 @@ export async function settleFailure(deps: FailureDeps, claim: Claim, error: Char
   await deps.transact(async (unit) => {
     const info = failureInfo(error, unit.now, attemptOf(claim));
     if (verdict.kind === 'dead') await bury(deps, unit, claim, [...claim.envelope.errors, info]);
-    else await putBack(deps, unit, claim, withFailure(claim.envelope, verdict, info), verdict.delayMs);
+    else await putBack(deps, unit, claim, withFailure(claim.envelope, verdict, info), verdict.delayMs, info);
   });
   return verdict;
 }
@@ -57,8 +57,11 @@ async function putBack(
   claim: Claim,
   envelope: Envelope,
   delayMs: number,
+  info?: FailureInfo,
 ): Promise<void> {
+  const run = info === undefined ? undefined : await lockRun(unit.tx, envelope.job.run_id);
   if (!(await deps.queue.postpone(unit.tx, claim, envelope, unit.now + delayMs))) return;
+  if (run !== undefined) await tellRun(unit, run, info!);
   const { tenant_id, source_id, run_id, job_id, kind } = envelope.job;
   const code = envelope.errors.at(-1)?.code;
   unit.status({
@@ -72,6 +75,13 @@ async function putBack(
     attempt: attemptOf(claim),
     ...(code === undefined ? {} : { code }),
   });
+}
+
+/** A run that waits says what for. What a dead letter says of it weighs more. */
+async function tellRun(unit: Unit, run: RunRow, info: FailureInfo): Promise<void> {
+  if (isOver(run.state) || run.dead_letters > 0) return;
+  run.error = info;
+  await saveRun(unit, run);
 }
 
 async function bury(deps: FailureDeps, unit: Unit, claim: Claim, errors: FailureInfo[]): Promise<void> {

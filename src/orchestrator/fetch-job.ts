@@ -11,7 +11,7 @@ import { normalizeJob } from './job-ids.ts';
 import { recordCapture } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import { isOver, rawRefColumns, rawRefValues, type RunRow } from './rows.ts';
-import { countJobs, lockRun, saveRun, settleRun } from './run-state.ts';
+import { countJobs, forgetWait, lockRun, saveRun, settleRun } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
 import type { Transact, Unit } from './unit.ts';
 
@@ -74,6 +74,7 @@ async function settlePage(
   if (isOver(run.state) || !(await deps.queue.touch(claim, unit.tx))) throw new StaleAttempt();
   await storeState(unit, job, page.state);
   run.unchanged = unchanged;
+  forgetWait(run);
   if (isOwn(page, job)) await settleCaptured(deps, unit, run, job, page.raw, profile);
   else if (!(await isNormalized(unit, page.raw, profile))) await enqueue(deps, unit, run, job, page.raw, profile);
   await saveRun(unit, run);

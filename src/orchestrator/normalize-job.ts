@@ -10,7 +10,7 @@ import { documentVersion, toProfile } from './documents.ts';
 import type { Claim } from './envelope.ts';
 import type { Queue } from './queue.ts';
 import { isOver } from './rows.ts';
-import { countJobs, lockRun, settleRun } from './run-state.ts';
+import { countJobs, forgetWait, lockRun, settleRun } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
 import type { Transact, Unit } from './unit.ts';
 
@@ -64,6 +64,7 @@ async function settleNormalize(
   if (!(await deps.queue.complete(unit.tx, claim))) throw new StaleAttempt();
   await storeReceipts(unit, job, profile, outcome.receipts);
   run.counts = addCounts(run.counts, outcome.counts);
+  forgetWait(run);
   await countJobs(unit, run, 'normalize', { done: 1 });
   await settleRun(unit, deps.audit, run);
   unit.after(() => countOutcomes(deps.metrics, job, outcome.counts));

@@ -223,15 +223,47 @@ describe('a job that fails', () => {
     expect(calls).toBe(1);
   });
 
-  it('waits for a store that is away without using up its attempts', async () => {
+  it('waits for a store that is away without using up its attempts, and says what it waits for', async () => {
     let away = 7;
     house.world.upstreams.set(source, { pages: ['a'] });
     house.world.beforeNormalize = () => {
       if (away-- > 0) {
-        throw new ChartlyError('storage_unavailable', 'Away.', { retryable: true, retryAfterMs: 5 });
+        throw new ChartlyError('disk_full', 'Full.', { retryable: true, retryAfterMs: 5 });
       }
     };
-    expect(await ended(await ingest())).toMatchObject({ state: 'succeeded', dead_letters: 0 });
+    const reasons = new Set<string>();
+    const run = await house.orchestrator.waitForRun('default', (await ingest()).run_id, {
+      onChange: ({ error }) => error !== undefined && reasons.add(error.message),
+    });
+    expect(run).toMatchObject({ state: 'succeeded', dead_letters: 0 });
+    expect(run.error).toBeUndefined();
+    expect([...reasons]).toEqual(['Full.']);
+  });
+
+  it('is settled once the relational store is back, and nobody is held to have died in it', async () => {
+    const other = await openHouse(join(dir, 'away'));
+    let away = 0;
+    const relational: House['relational'] = {
+      ...other.relational,
+      async transaction(work) {
+        if (away-- > 0) throw new ChartlyError('disk_full', 'Full.', { retryable: true });
+        return other.relational.transaction(work);
+      },
+    };
+    const orchestrator = other.create({ relational, policy: { baseMs: 10, maxMs: 50, crashes: 0 } });
+    await orchestrator.start();
+    await orchestrator.apply(context, documents([source]));
+    other.world.upstreams.set(source, { pages: ['a'] });
+    let attempts = 0;
+    other.world.beforeNormalize = () => {
+      if (++attempts > 1) return;
+      away = 2;
+      throw new ChartlyError('internal', 'Broken.', { retryable: true });
+    };
+    const { run_id } = await orchestrator.ingest(context, source, 'cli');
+    expect(await orchestrator.waitForRun('default', run_id)).toMatchObject({ state: 'succeeded' });
+    expect(attempts).toBe(2);
+    await other.close();
   });
 
   it('that keeps killing its workers is given up as poisoned', async () => {

@@ -20,7 +20,8 @@ export interface RetryPolicy {
 /** Crashes are forgiven often, since a worker that is killed from outside looks the same as one that its job kills. */
 export const defaultPolicy: RetryPolicy = { attempts: 5, baseMs: 500, maxMs: 60_000, crashes: 20 };
 
-const storeIsAway: ReadonlySet<string> = new Set(['storage_unavailable', 'disk_full']);
+/** Errors that are not the job's fault. */
+export const storeIsAway: ReadonlySet<string> = new Set(['storage_unavailable', 'disk_full']);
 
 /** Decides by the error and by what the earlier attempts came to. `random` is in [0, 1). */
 export function judge(claim: Claim, error: ChartlyError, policy: RetryPolicy, random = Math.random()): Verdict {

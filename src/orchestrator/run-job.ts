@@ -1,13 +1,14 @@
 /** One attempt of one job, from its start to its settlement. Never throws: what goes wrong is settled too, or left for another attempt. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '#contracts';
-import { asChartlyError, type Clock, type Logger } from '#kit';
+import { asChartlyError, type ChartlyError, type Clock, type Logger } from '#kit';
 import type { Metrics } from '#observer';
 import type { Sql } from '#storage';
 import type { Claim } from './envelope.ts';
 import { buryPoisoned, giveBack, settleFailure, type FailureDeps } from './failures.ts';
 import { runFetch, type FetchDeps } from './fetch-job.ts';
 import { runNormalize, type NormalizeDeps } from './normalize-job.ts';
-import { isPoisoned, restAfterCrashes } from './policy.ts';
+import { isPoisoned, restAfterCrashes, storeIsAway, type Verdict } from './policy.ts';
 import { startStep } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
 
@@ -86,12 +87,12 @@ async function failed(
       return { outcome: 'cancelled', pauseMs: 0 };
     }
     const error = asChartlyError(thrown);
-    const verdict = await settleFailure(deps, claim, error);
+    const verdict = await settlePatiently(deps, claim, signal, error);
     report(deps, claim, error, verdict.kind);
     if (verdict.kind === 'dead') return { outcome: 'dead', pauseMs: 0 };
     return { outcome: 'retried', pauseMs: verdict.kind === 'wait' ? verdict.delayMs : 0 };
   } catch (error) {
-    // The store is away: the job stays in our hands until its heartbeat is missed, and is then repeated.
+    // The job stays in our hands until its heartbeat is missed, and is then repeated.
     deps.logger.warn('a failed job could not be settled and will be repeated', {
       ...idsOf(claim),
       code: asChartlyError(error).code,
@@ -101,11 +102,30 @@ async function failed(
   }
 }
 
-function report(deps: JobDeps, claim: Claim, error: { code: string; cause?: unknown }, verdict: string): void {
+/** While the relational store is away nothing can be settled. To let go of the job then would count as a death in it. */
+async function settlePatiently(
+  deps: JobDeps,
+  claim: Claim,
+  signal: AbortSignal,
+  error: ChartlyError,
+): Promise<Verdict> {
+  for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5000)) {
+    try {
+      return await settleFailure(deps, claim, error);
+    } catch (failure) {
+      const { code } = asChartlyError(failure);
+      if (!storeIsAway.has(code) || signal.aborted) throw failure;
+      deps.logger.warn('a failed job cannot be settled yet', { ...idsOf(claim), code });
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+function report(deps: JobDeps, claim: Claim, error: ChartlyError, verdict: string): void {
   deps.metrics.error({ service: 'orchestrator', code: error.code });
   const message = verdict === 'dead' ? 'job given up' : 'job failed and will be repeated';
   const unexpected = error.code === 'internal' ? { error: error.cause } : {};
-  deps.logger.warn(message, { ...idsOf(claim), code: error.code, ...unexpected });
+  deps.logger.warn(message, { ...idsOf(claim), code: error.code, reason: error.message, ...unexpected });
 }
 
 function idsOf(claim: Claim): Record<string, string> {

@@ -35,6 +35,11 @@ export async function saveRun(unit: Unit, run: RunRow): Promise<void> {
   unit.runChanged(toRun(run));
 }
 
+/** The run makes headway: what it waited for is over. */
+export function forgetWait(run: RunRow): void {
+  if (run.dead_letters === 0) run.error = null;
+}
+
 export function moveRun(unit: Unit, run: RunRow, to: RunState): void {
   unit.status({ tenant_id: run.tenant_id, source_id: run.source_id, run_id: run.run_id, from: run.state, to });
   run.state = to;
