@@ -25,6 +25,9 @@ const bounded = new Map([
   ['order', 10],
 ]);
 
+const marks =
+  'arc area bar boxplot circle errorband errorbar geoshape line point rect rule square text tick trail'.split(' ');
+
 /** What a chart may not hold, with pointers below `pointer`. Empty when the chart is harmless. */
 export function refusals(chart: unknown, pointer: string): ErrorDetail[] {
   const found: ErrorDetail[] = [];
@@ -54,6 +57,10 @@ function refusal(key: string, value: Json): string | undefined {
   const load = loads.get(key);
   if (load !== undefined) return load;
   if ((key === 'mark' || key === 'type') && value === 'image') return 'A chart shows no images.';
+  const mark = key === 'mark' ? (isObject(value) ? value.type : value) : undefined;
+  if (typeof mark === 'string' && mark !== 'image' && !marks.includes(mark)) {
+    return `There is no mark ${mark}. There are ${marks.join(', ')}.`;
+  }
   const bound = bounded.get(key);
   if (bound !== undefined && typeof value === 'number' && !(value <= bound)) return `${key} may be ${bound} at most.`;
   if (key === 'keyvals' && !Array.isArray(value)) return 'keyvals must be a list.';

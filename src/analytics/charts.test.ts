@@ -163,6 +163,8 @@ describe('checkReport', () => {
       { ...lineChart, transform: [{ lookup: 'symbol', from: { data: { url: 'x' }, key: 'k' } }] },
       '/transform/0/from/data',
     ],
+    ['an unknown mark', { ...lineChart, mark: 'lines' }, '/mark'],
+    ['an unknown mark in a layer', { layer: [{ ...lineChart, mark: { type: 'lines' } }] }, '/layer/0/mark'],
     ['an image mark', { ...lineChart, mark: 'image' }, '/mark'],
     ['an image mark in a layer', { layer: [{ ...lineChart, mark: { type: 'image' } }] }, '/layer/0/mark/type'],
     ['an image by URL', { ...lineChart, encoding: { ...encoding, url: { field: 'symbol' } } }, '/encoding/url'],
@@ -174,7 +176,6 @@ describe('checkReport', () => {
       { ...lineChart, encoding: { ...encoding, y: { field: 'prize', type: 'quantitative' } } },
       '/encoding/y/field',
     ],
-    ['an unknown mark', { ...lineChart, mark: 'lien' }, ''],
     ['a broken expression', { ...lineChart, transform: [{ filter: 'datum.price >' }] }, ''],
   ])('%s is refused', (_, chart, at) => {
     expect(pointersOf(report(chart))).toEqual([`/sections/0/chart${at}`]);

@@ -80,7 +80,7 @@ function sourcesSection({ sources }: LandingData): Html {
         </tbody>
       </table>
     </div>
-    <p class="meta">Counts are sums over all runs; live records are what queries see now.</p>
+    <p class="meta">Counts are of the payloads that are current; live records are what queries see now.</p>
   </section>`;
 }
 

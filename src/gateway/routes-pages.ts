@@ -30,7 +30,10 @@ export async function registerPages(app: FastifyInstance, deps: GatewayDeps, ses
     reply.code(401);
     return page(
       reply,
-      messagePage('This link is used up', 'A link signs in once, within ten minutes. Ask for a new one.'),
+      messagePage(
+        'This link is used up',
+        'A link signs in once, within ten minutes. Sign in with an API key instead; chartly key create NAME makes one.',
+      ),
     );
   });
 
