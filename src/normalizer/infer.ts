@@ -157,12 +157,12 @@ async function eachRow(
   take: (row: unknown, names: readonly string[]) => boolean,
 ): Promise<void> {
   const columns = frame.format === 'csv' ? new Columns() : undefined;
-  let wanted = true;
+  const state = { wanted: true };
   const reading: CompiledProfile = {
-    profile: { profile: 'draft', version: '1.0.0', records: [] as unknown as Profile['records'], ...frame },
+    profile: { profile: 'draft', version: '1.0.0', records: [{ kind: 'entity', name: 'draft', key: ['$'] }], ...frame },
     columns,
     map(row) {
-      wanted &&= take(row, columns?.names ?? []);
+      state.wanted &&= take(row, columns?.names ?? []);
       return 0;
     },
   };
@@ -170,8 +170,8 @@ async function eachRow(
   for await (const chunk of input.open()) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     // Small pieces, so that a limit is kept to within a few rows.
-    for (let at = 0; at < bytes.length && wanted; at += 65_536) reader.push(bytes.subarray(at, at + 65_536));
-    if (!wanted) return;
+    for (let at = 0; at < bytes.length && state.wanted; at += 65_536) reader.push(bytes.subarray(at, at + 65_536));
+    if (!state.wanted) return;
   }
   reader.end();
 }

@@ -141,7 +141,7 @@ function plainRule({ layout, key, rows, refused }: DraftInput): Noted {
     const share = Math.round((100 * refused.time!.outside) / rows);
     notes.push({
       pointer: '/kind',
-      text: `${refused.path} is no time here: ${share} % of it lies outside 1900 to 2299, which a record's time cannot`,
+      text: `${refused.path} is no time here: ${share} % of it lies outside 1900 to 2299, and a record's time cannot`,
     });
   }
   notes.push({ pointer: '/key', text: keyNote(key) });
@@ -250,6 +250,11 @@ function addFields(
 function field(guess: Guess, notes: Note[], pointer: string, asText = false): FieldRule {
   // A number shown as a text needs none of a number's options.
   const options: Partial<Rule> = asText && guess.role === 'measure' ? {} : { ...guess.rule };
+  const epoch = asText ? guess.time?.rule.cast : undefined;
+  if (epoch !== undefined) {
+    options.cast = epoch;
+    notes.push({ pointer, text: 'guess: a time too' });
+  }
   if (/^(?:lat|latitude)$/.test(guess.name) && within(guess, 90)) Object.assign(options, { min: -90, max: 90 });
   if (/^(?:lon|lng|longitude)$/.test(guess.name) && within(guess, 180)) Object.assign(options, { min: -180, max: 180 });
   if (guess.note !== undefined) notes.push({ pointer, text: guess.note });

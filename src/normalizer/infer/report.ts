@@ -165,7 +165,7 @@ function scatter(layout: Layout, [x, y]: Pair, id: string, title: string | undef
       limit: 10_000,
     },
     chart: {
-      mark: { type: 'circle', opacity: 0.6 },
+      mark: x.time !== undefined && group === undefined ? { type: 'line' } : { type: 'circle', opacity: 0.6 },
       encoding: {
         x: axis(x.name),
         y: axis(y.name),
