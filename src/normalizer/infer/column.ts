@@ -6,6 +6,7 @@ const codePattern = /^[+-]?0\d/;
 const truthPattern = /^(?:true|false|yes|no|t|f|y|n)$/i;
 /** Digits of yyyy, yyyyMM, yyyyMMdd and yyyyMMddHHmmss. */
 const numericTimes = new Set([4, 6, 8, 14]);
+const offsetPattern = /\d[Zz]$|:\d\d(?:[.,]\d+)? ?[+-]\d\d:?\d\d$/;
 const maxOdd = 8;
 
 /** What is known of one column (a path in the rows), without its values: some 10 KiB, whatever the number of rows. */
@@ -23,6 +24,8 @@ export class ColumnStats {
   numberTexts = 0;
   codes = 0;
   truths = 0;
+  /** Texts that end with an offset from UTC, as times may. */
+  offsets = 0;
   integers = 0;
   /** Numbers outside of the years that a record's time can have. */
   notYears = 0;
@@ -69,6 +72,7 @@ export class ColumnStats {
     }
     this.distinct.add(hashText(text));
     if (truthPattern.test(text)) this.truths++;
+    if (text.length <= 40 && offsetPattern.test(text)) this.offsets++;
     this.trial.add(text);
     if (this.odd.has(text) || this.odd.size < maxOdd) this.odd.set(text, (this.odd.get(text) ?? 0) + 1);
     else this.oddOverflow = true;

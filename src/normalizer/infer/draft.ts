@@ -129,7 +129,7 @@ export function draftProfile(input: DraftInput): { profile: Profile; notes: Note
 }
 
 function needsZone(time: Guess | undefined): boolean {
-  return time?.time?.rule.format !== undefined;
+  return time?.time?.rule.format !== undefined && !time.time.yearOnly && time.column.offsets < time.column.present;
 }
 
 type Noted = [rule: RecordRule, notes: Note[]];
@@ -147,6 +147,9 @@ function plainRule({ layout, key, rows, refused }: DraftInput): Noted {
   notes.push({ pointer: '/key', text: keyNote(key) });
   const rule: RecordRule = { kind, name, key: key.columns.map((guess) => keyField(guess, rows)) };
   addTime(rule, time, notes);
+  const part =
+    time?.time?.yearOnly === true && dimensions.find((guess) => /^(?:month|day|week|quarter)$/.test(guess.name));
+  if (part) notes.push({ pointer: '/ts', text: `a time is read from one column, so ${part.path} is a dimension` });
   if (kind === 'metric') {
     const [value] = measures;
     rule.value = field(value!, notes, '/value');
