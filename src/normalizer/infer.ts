@@ -10,7 +10,7 @@ import { type KeyFound, KeySearch } from './infer/keys.ts';
 import { idOf } from './infer/names.ts';
 import { draftReport } from './infer/report.ts';
 import { type Guess, guessRoles } from './infer/roles.ts';
-import { timeReaders } from './infer/time-formats.ts';
+import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { Columns } from './path.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
@@ -44,7 +44,8 @@ export interface Inference {
  */
 export async function inferProfile(input: InferInput): Promise<Inference> {
   const { frame, notes: frameNotes } = await findFrame(input);
-  const collector = new Collector(timeReaders(readerOf));
+  readers ??= timeReaders(readerOf);
+  const collector = new Collector(readers);
   const csv = frame.format === 'csv';
   await eachRow(input, frame, (row, names) => {
     if (csv) collector.addFields(names, row as string[]);
@@ -69,6 +70,8 @@ export async function inferProfile(input: InferInput): Promise<Inference> {
     rows: collector.rows,
   };
 }
+
+let readers: TimeReaders | undefined;
 
 function nothingToRead(): ChartlyError {
   return new ChartlyError('validation_failed', 'There are no rows with values in this payload to learn from.', {
