@@ -30,7 +30,12 @@ export function initCommand(program: Command, context: CommandContext): void {
         .join(''),
     );
     const place = relative('.', dir);
-    const steps = ['chartly apply', 'chartly ingest readings', 'chartly report render readings -o readings.html'];
+    const steps = [
+      'chartly profile test',
+      'chartly apply',
+      'chartly ingest readings',
+      'chartly report render readings -o readings.html',
+    ];
     io.err(`\nnext: ${[...(place === '' ? [] : [`cd ${place}`]), ...steps].join(' && ')}\n`);
   });
 }

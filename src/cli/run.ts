@@ -7,6 +7,7 @@ import { doctorCommand } from './command-doctor.ts';
 import { ingestCommand } from './command-ingest.ts';
 import { initCommand } from './command-init.ts';
 import { keyCommand } from './command-key.ts';
+import { profileCommand } from './command-profile.ts';
 import { quarantineCommand } from './command-quarantine.ts';
 import { queryCommand } from './command-query.ts';
 import { reportCommand } from './command-report.ts';
@@ -22,6 +23,7 @@ const commands = [
   demoCommand,
   initCommand,
   validateCommand,
+  profileCommand,
   applyCommand,
   upCommand,
   ingestCommand,

@@ -75,3 +75,5 @@ export interface QuarantineFilter {
 }
 
 export { createNormalizer } from './normalizer.ts';
+export { inferProfile, type Inference, type InferInput } from './infer.ts';
+export { preview, type Preview, type PreviewOptions } from './preview.ts';
