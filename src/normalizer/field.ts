@@ -4,7 +4,7 @@ import { Attempt, type Site } from './attempt.ts';
 import { castBoolean, castDatetime, castDecimal, castEpoch, castFloat, castInt64, castText } from './cast.ts';
 import { FormatError } from './date-format.ts';
 import { NumberText } from './json-rows.ts';
-import { type Cell, type Columns, compilePath, PathError, type RowValue } from './path.ts';
+import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
 /** Reads one field of a row. Undefined: missing, or failed (then the attempt says so). */
 export interface Field<T> {
@@ -20,7 +20,7 @@ export interface FieldSetting {
   profile: Profile;
   /** CSV columns; undefined for JSON rows. */
   columns: Columns | undefined;
-  unpivot: boolean;
+  division: Division;
   /** Always required, whatever the rule says. */
   required: boolean;
   /** `records[0].ts`, and its JSON pointer in the profile. */
@@ -104,7 +104,7 @@ function timeBound(option: 'earliest' | 'latest', rule: Rule, setting: FieldSett
   const ms = unboundedTimeCast('datetime', { format: 'iso', timezone: rule.timezone }, setting)(text, trial, {
     rule: setting.rule,
     pointer: '',
-    ofCell: false,
+    ofPart: false,
   });
   if (ms === undefined) setting.problem(`${setting.pointer}/${option}`, 'must be a date or an RFC 3339 instant');
   return ms;
@@ -132,7 +132,7 @@ function compile<C, T>(
 ): Field<T> {
   checkOptions(rule, setting, name);
   const path = pathOf(rule, setting);
-  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofCell: path?.special !== undefined };
+  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofPart: path?.ofPart === true };
   const convert = withRange(
     rule,
     (value, attempt) => {
@@ -142,7 +142,7 @@ function compile<C, T>(
     site,
   );
   const exact = name === 'int64' || name === 'decimal';
-  const cellNulls = path?.special === '@cell' ? (rule.null_values ?? []) : undefined;
+  const cellNulls = path?.isCell === true ? (rule.null_values ?? []) : undefined;
   if (rule.const !== undefined || path === undefined) {
     return { read: fixed(rule.const ?? '', 'const', convert, setting), site, exact, cellNulls };
   }
@@ -154,7 +154,7 @@ function compile<C, T>(
   const { get } = path;
 
   const read = (row: RowValue, attempt: Attempt): T | undefined => {
-    const value = clean(get(row, attempt.cell));
+    const value = clean(get(row, attempt.part));
     if (value === undefined) return missing(row, attempt);
     if (mapped === undefined) return convert(value, attempt);
     const replaced = mapped(value);
@@ -173,7 +173,7 @@ function compile<C, T>(
 function pathOf(rule: Rule, setting: FieldSetting): ReturnType<typeof compilePath> | undefined {
   if (rule.path === undefined) return undefined;
   try {
-    return compilePath(rule.path, setting.columns, setting.unpivot);
+    return compilePath(rule.path, setting.columns, setting.division);
   } catch (error) {
     if (!(error instanceof PathError)) throw error;
     setting.problem(`${setting.pointer}/path`, error.message);
@@ -259,9 +259,9 @@ function cleaner(rule: Rule, profile: Profile): (value: unknown) => unknown {
 }
 
 /** Tells whether an unpivoted cell is empty. */
-export function emptyCell(profile: Profile, more: readonly string[]): (cell: Cell) => boolean {
+export function emptyCell(profile: Profile, more: readonly string[]): (cell: unknown) => boolean {
   const clean = cleaner({ null_values: [...more] }, profile);
-  return ({ cell }) => clean(cell) === undefined;
+  return (cell) => clean(cell) === undefined;
 }
 
 function nullValues(...lists: (readonly string[] | undefined)[]): Set<string> | undefined {

@@ -148,6 +148,7 @@ export interface ContractsV1 {
   Step?: Step;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_explode?: Explode;
   Profile_record?: RecordRule;
   Profile?: Profile;
   QuarantineRecord?: QuarantineRecord;
@@ -412,6 +413,10 @@ export interface RecordRule {
      */
     on_missing?: 'skip' | 'quarantine';
   };
+  /**
+   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
+   */
+  explode?: string | Explode;
   ts?: FieldRule;
   value?: FieldRule;
   unit?: string;
@@ -428,7 +433,7 @@ export interface RecordRule {
 }
 export interface Rule {
   /**
-   * path in the row; inside unpivot also `@column` and `@cell`
+   * path in the row; inside unpivot also `@column` and `@cell`, inside explode `@item`, `@item.x` and `@index`
    */
   path?: string;
   const?: string | number | boolean;
@@ -473,6 +478,16 @@ export interface Rule {
    * a datetime at or after this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
   latest?: string;
+}
+export interface Explode {
+  /**
+   * path of the list in the row
+   */
+  path: string;
+  /**
+   * the list is missing or empty (default: the on_missing of the record rule)
+   */
+  on_missing?: 'skip' | 'quarantine';
 }
 /**
  * Quarantined rows of one source for one reason.
