@@ -148,6 +148,8 @@ export interface ContractsV1 {
   Step?: Step;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_replacement?: Replacement;
+  Profile_numberFormat?: NumberFormat;
   Profile_explode?: Explode;
   Profile_record?: RecordRule;
   Profile?: Profile;
@@ -440,7 +442,17 @@ export interface Rule {
   /**
    * target type (default: text for dimensions, float for measures and value, datetime for ts)
    */
-  cast?: 'text' | 'float' | 'int64' | 'decimal' | 'boolean' | 'datetime' | 'epoch_s' | 'epoch_ms' | 'epoch_us';
+  cast?:
+    | 'text'
+    | 'float'
+    | 'int64'
+    | 'decimal'
+    | 'boolean'
+    | 'datetime'
+    | 'epoch_s'
+    | 'epoch_ms'
+    | 'epoch_us'
+    | 'duration_s';
   /**
    * date-time formats, tried in order: `iso`, or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
    */
@@ -457,6 +469,15 @@ export interface Rule {
    * default true
    */
   trim?: boolean;
+  /**
+   * a run of white space becomes one space (default false)
+   */
+  collapse?: boolean;
+  /**
+   * texts to replace, before any other cleansing; in one pass from left to right, the first of the list that fits
+   */
+  replace?: Replacement[];
+  number_format?: NumberFormat;
   case?: 'lower' | 'upper';
   null_values?: string[];
   map?: {
@@ -469,6 +490,14 @@ export interface Rule {
   required?: boolean;
   min?: number;
   max?: number;
+  /**
+   * a number outside min and max becomes the bound, instead of being quarantined (default false)
+   */
+  clamp?: boolean;
+  /**
+   * factor of a unit conversion, multiplied in decimal; min and max are of the product
+   */
+  scale?: number;
   unit?: string;
   /**
    * a datetime before this date or RFC 3339 instant is quarantined (time_out_of_range)
@@ -478,6 +507,30 @@ export interface Rule {
    * a datetime at or after this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
   latest?: string;
+}
+export interface Replacement {
+  /**
+   * literal text, not a pattern
+   */
+  text: string;
+  with: string;
+}
+/**
+ * how numbers are written in text (JSON numbers are taken as they are)
+ */
+export interface NumberFormat {
+  /**
+   * decimal separator (default .)
+   */
+  decimal?: '.' | ',';
+  /**
+   * thousands separator; a space is also a no-break or thin one, ' also the typographic one (default none)
+   */
+  group?: ',' | '.' | ' ' | "'" | '_';
+  /**
+   * a number with a percent sign behind it is hundredths: 12.5 % is 0.125 (default false)
+   */
+  percent?: boolean;
 }
 export interface Explode {
   /**
