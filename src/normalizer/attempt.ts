@@ -33,6 +33,29 @@ export class Attempt {
   /** The row's numbers come with their source text where it matters. */
   exactPass = false;
 
+  /** The row's JSON; undefined for CSV. */
+  text: string | undefined = undefined;
+  /** What loops in expressions have passed over in this row. */
+  loopCost = 0;
+  /** The CSV row last shown to an expression, and how. */
+  viewed: unknown = undefined;
+  view: Record<string, unknown> = {};
+
+  beginRow(text: string | undefined, exactPass: boolean): void {
+    this.text = text;
+    this.exactPass = exactPass;
+    this.weight = 0;
+    this.loopCost = 0;
+  }
+
+  /** Characters of the row under way. */
+  rowLength(row: unknown): number {
+    if (this.text !== undefined) return this.text.length;
+    let length = 0;
+    for (const field of row as readonly string[]) length += field.length + 1;
+    return length;
+  }
+
   begin(part: Part | undefined): void {
     this.part = part;
     this.missed = false;

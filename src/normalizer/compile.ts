@@ -40,13 +40,14 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
 /** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
 function rowMapper(mappers: readonly RecordMapper[], exact: boolean): CompiledProfile['map'] {
   const attempt = new Attempt();
+  let rowText: string | undefined;
   function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: Candidate[]): number {
-    attempt.exactPass = exactPass;
-    attempt.weight = 0;
+    attempt.beginRow(rowText, exactPass);
     for (const mapper of mappers) mapper(row, place, attempt, out);
     return attempt.weight;
   }
   return (row, text, place, out) => {
+    rowText = text;
     // CSV fields are texts: there is nothing to read again.
     if (text === undefined) return mapAll(row, true, place, out);
     if (exact && longNumber.test(text)) return mapAll(parseExact(text), true, place, out);

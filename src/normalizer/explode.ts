@@ -14,7 +14,7 @@ export function exploding(rule: RecordRule, setting: RecordSetting, build: Build
   const site: Site = { rule: `records[${setting.index}].explode`, pointer: list?.pointer ?? '', ofPart: false };
   const part: Part = { label: 0, value: undefined, pointer: () => `${site.pointer}/${part.label}` };
   return (row, place, attempt, out) => {
-    const items = list?.get(row, undefined);
+    const items = list?.get(row, attempt);
     if (Array.isArray(items) && items.length > 0 && items.length <= maxItems) {
       for (let i = 0; i < items.length; i++) {
         part.label = i;

@@ -14,6 +14,7 @@ import {
   castText,
 } from './cast.ts';
 import { FormatError } from './date-format.ts';
+import { compileExpression, type Expression, ExpressionError, ExpressionFailure } from './expression.ts';
 import { NumberText } from './json-rows.ts';
 import { replacer } from './replace.ts';
 import { usableFactor } from './scale.ts';
@@ -157,8 +158,10 @@ function compile<C, T>(
   finish: (cast: C) => T,
 ): Field<T> {
   checkOptions(rule, setting, name);
-  const path = pathOf(rule, setting);
-  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofPart: path?.ofPart === true };
+  const path = rule.cel === undefined ? pathOf(rule, setting) : undefined;
+  const expression = rule.cel === undefined ? undefined : expressionOf(rule.cel, 'any', setting, '/cel');
+  const ofPart = expression === undefined ? path?.ofPart === true : setting.division !== undefined;
+  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofPart };
   const bounded = withRange(rule, cast, setting);
   const convert = (value: unknown, attempt: Attempt): T | undefined => {
     const typed = bounded(value, attempt, site);
@@ -166,19 +169,24 @@ function compile<C, T>(
   };
   const exact = name === 'int64' || name === 'decimal';
   const cellNulls = path?.isCell === true ? (rule.null_values ?? []) : undefined;
-  if (rule.const !== undefined || path === undefined) {
-    return { read: fixed(rule.const ?? '', 'const', convert, setting), site, exact, cellNulls };
+  const get = expression ?? path?.get;
+  if (get === undefined) {
+    // Without a constant there is a path or an expression that is wrong, and has been reported.
+    const read = rule.const === undefined ? () => undefined : fixed(rule.const, 'const', convert, setting);
+    return { read, site, exact, cellNulls };
   }
   const required = setting.required || rule.required === true;
   const fallback = rule.default === undefined ? undefined : fixed(rule.default, 'default', convert, setting);
   const missing = fallback ?? (required ? (_row: RowValue, attempt: Attempt) => attempt.miss(site) : () => undefined);
   const clean = cleaner(rule, setting.profile);
   const mapped = mapper(rule);
-  const { get } = path;
+  const mayFail = expression !== undefined;
 
   const read = (row: RowValue, attempt: Attempt): T | undefined => {
-    const value = clean(get(row, attempt.part));
+    const value = clean(get(row, attempt));
     if (value === undefined) return missing(row, attempt);
+    if (mayFail && value instanceof ExpressionFailure)
+      return attempt.fail(site, 'expression_failed', value.message, row);
     if (mapped === undefined) return convert(value, attempt);
     const replaced = mapped(value);
     if (replaced !== undefined) return convert(replaced, attempt);
@@ -200,6 +208,22 @@ function pathOf(rule: Rule, setting: FieldSetting): ReturnType<typeof compilePat
   } catch (error) {
     if (!(error instanceof PathError)) throw error;
     setting.problem(`${setting.pointer}/path`, error.message);
+    return undefined;
+  }
+}
+
+/** The expression of a rule or condition; one that is not valid is reported at `member`, and left out. */
+export function expressionOf(
+  source: string,
+  wanted: 'bool' | 'any',
+  { columns, division, pointer, problem }: Pick<FieldSetting, 'columns' | 'division' | 'pointer' | 'problem'>,
+  member: string,
+): Expression | undefined {
+  try {
+    return compileExpression(source, { columns, division, wanted });
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    problem(`${pointer}${member}`, error.message);
     return undefined;
   }
 }

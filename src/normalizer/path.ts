@@ -14,7 +14,12 @@ export interface Part {
 /** What a record rule divides its rows into, and so which names its paths may use. */
 export type Division = 'unpivot' | 'explode' | undefined;
 
-export type Getter = (row: RowValue, part: Part | undefined) => unknown;
+/** What a path reads besides the row. */
+export interface Divided {
+  part: Part | undefined;
+}
+
+export type Getter = (row: RowValue, of: Divided) => unknown;
 
 export interface CompiledPath {
   get: Getter;
@@ -63,17 +68,17 @@ export function compilePath(path: string, columns: Columns | undefined, division
 
 function cellPath(path: '@column' | '@cell', division: Division): CompiledPath {
   if (division !== 'unpivot') throw new PathError(`${path} has a meaning only in a record rule with unpivot`);
-  const get: Getter = path === '@column' ? (_row, part) => part!.label : (_row, part) => part!.value;
+  const get: Getter = path === '@column' ? (_row, { part }) => part!.label : (_row, { part }) => part!.value;
   return { get, pointer: '', ofPart: true, isCell: path === '@cell' };
 }
 
 /** `@index`, `@item`, and steps into the item: `@item.x`. */
 function itemPath(path: string): CompiledPath {
-  if (path === '@index') return { get: (_row, part) => part!.label, pointer: '', ofPart: true, isCell: false };
+  if (path === '@index') return { get: (_row, { part }) => part!.label, pointer: '', ofPart: true, isCell: false };
   const steps = pathSteps(path.slice('@item'.length), 0, false);
   const inside = follow(steps);
   return {
-    get: (_row, part) => inside(part!.value, undefined),
+    get: (_row, of) => inside(of.part!.value, of),
     pointer: pointerTo(steps),
     ofPart: true,
     isCell: false,

@@ -2,8 +2,9 @@ import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
 import type { Attempt, Failure, Site } from './attempt.ts';
 import { exploding } from './explode.ts';
-import { emptyCell, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
-import { type Columns, isObject, type Part, pointerTo, type RowValue } from './path.ts';
+import { ExpressionFailure } from './expression.ts';
+import { emptyCell, expressionOf, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
+import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** Where the row under way stands in its payload. */
 export interface RowPlace {
@@ -44,7 +45,7 @@ interface Fields {
 
 export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
   const fields = compileFields(rule, setting);
-  const build = builder(rule, fields, setting);
+  const build = conditional(rule, setting, builder(rule, fields, setting));
   if (rule.unpivot !== undefined && rule.explode !== undefined)
     setting.problem(`/records/${setting.index}/explode`, 'a record rule has either unpivot or explode');
   if (rule.unpivot !== undefined) return unpivoting(rule.unpivot, fields, setting, build);
@@ -57,6 +58,27 @@ export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordM
 
 export type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
 
+function divisionOf(rule: RecordRule): Division {
+  if (rule.unpivot !== undefined) return 'unpivot';
+  return rule.explode === undefined ? undefined : 'explode';
+}
+
+/** Skips the candidates that the rule's condition refuses. */
+function conditional(rule: RecordRule, { columns, index, problem }: RecordSetting, build: Build): Build {
+  if (rule.when === undefined) return build;
+  const division = divisionOf(rule);
+  const holds = expressionOf(rule.when, 'bool', { columns, division, problem, pointer: `/records/${index}` }, '/when');
+  const site: Site = { rule: `records[${index}].when`, pointer: '', ofPart: division !== undefined };
+  return (row, place, attempt) => {
+    const answer = holds?.(row, attempt);
+    if (answer === true) return build(row, place, attempt);
+    if (answer === false) return skipped;
+    const message = answer instanceof ExpressionFailure ? answer.message : 'The condition is neither true nor false.';
+    attempt.fail(site, 'expression_failed', message, row);
+    return attempt.failures;
+  };
+}
+
 function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   const { profile, columns, index, problem } = setting;
   const at = (member: string, pointer: string, required: boolean): FieldSetting => ({
@@ -64,7 +86,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
     columns,
     problem,
     required,
-    division: rule.unpivot !== undefined ? 'unpivot' : rule.explode !== undefined ? 'explode' : undefined,
+    division: divisionOf(rule),
     rule: `records[${index}].${member}`,
     pointer: `/records/${index}${pointer}`,
   });

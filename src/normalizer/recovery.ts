@@ -21,6 +21,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
   value_out_of_range:
     'Widen min and max in a new version of the profile if the value is right; otherwise correct the upstream.',
   value_not_mapped: 'Add the value to the map, or give it a default, in a new version of the profile.',
+  expression_failed:
+    'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
   contract_violation:
     'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
 };

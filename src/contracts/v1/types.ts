@@ -46,6 +46,7 @@ export type ReasonCode =
   | 'time_out_of_range'
   | 'value_out_of_range'
   | 'value_not_mapped'
+  | 'expression_failed'
   | 'contract_violation';
 /**
  * What is measured, what happened, or what type of thing it is.
@@ -419,6 +420,10 @@ export interface RecordRule {
    * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
    */
   explode?: string | Explode;
+  /**
+   * CEL condition of each candidate; false skips it
+   */
+  when?: string;
   ts?: FieldRule;
   value?: FieldRule;
   unit?: string;
@@ -439,6 +444,10 @@ export interface Rule {
    */
   path?: string;
   const?: string | number | boolean;
+  /**
+   * CEL expression that gives the value; it sees `row`, with unpivot `column` and `cell`, with explode `item` and `index`
+   */
+  cel?: string;
   /**
    * target type (default: text for dimensions, float for measures and value, datetime for ts)
    */
