@@ -371,12 +371,22 @@ export interface Profile {
   version: Semver;
   title?: string;
   description?: string;
-  format: 'json' | 'ndjson' | 'csv';
+  /**
+   * tsv is csv with tabs
+   */
+  format: 'json' | 'ndjson' | 'csv' | 'tsv';
   /**
    * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
    */
   select?: string;
   csv?: {
+    /**
+     * how the payload's bytes are text (default utf-8)
+     */
+    encoding?: 'utf-8' | 'utf-16le' | 'windows-1252' | 'iso-8859-1';
+    /**
+     * default: a comma, or for tsv a tab
+     */
     delimiter?: string;
     quote?: string;
     header?: boolean;
