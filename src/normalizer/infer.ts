@@ -14,7 +14,7 @@ import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { Columns } from './path.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
-import { csvFields, splitCsv } from './split-csv.ts';
+import { type CsvDialect, csvFields, splitCsv } from './split-csv.ts';
 
 export interface InferInput {
   /** Opens the payload from its start; asked some four times. */
@@ -139,7 +139,7 @@ const dialectRows = 200;
 /** The first rows of a text, by one delimiter. */
 function cutCsv(head: Buffer, delimiter: string, whole: boolean): string[][] {
   const rows: string[][] = [];
-  const dialect = { delimiter, quote: '"' };
+  const dialect: CsvDialect = { delimiter, quote: '"', encoding: 'utf-8' };
   const sink: RowSink = {
     row(bytes, from, to, _start, _text, quoted) {
       const fields = rows.length < dialectRows && csvFields(bytes.toString('utf8', from, to), quoted === true, dialect);

@@ -46,6 +46,7 @@ export type ReasonCode =
   | 'time_out_of_range'
   | 'value_out_of_range'
   | 'value_not_mapped'
+  | 'expression_failed'
   | 'contract_violation';
 /**
  * What is measured, what happened, or what type of thing it is.
@@ -148,6 +149,9 @@ export interface ContractsV1 {
   Step?: Step;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_replacement?: Replacement;
+  Profile_numberFormat?: NumberFormat;
+  Profile_explode?: Explode;
   Profile_record?: RecordRule;
   Profile?: Profile;
   QuarantineRecord?: QuarantineRecord;
@@ -367,12 +371,22 @@ export interface Profile {
   version: Semver;
   title?: string;
   description?: string;
-  format: 'json' | 'ndjson' | 'csv';
+  /**
+   * tsv is csv with tabs
+   */
+  format: 'json' | 'ndjson' | 'csv' | 'tsv';
   /**
    * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
    */
   select?: string;
   csv?: {
+    /**
+     * how the payload's bytes are text (default utf-8)
+     */
+    encoding?: 'utf-8' | 'utf-16le' | 'windows-1252' | 'iso-8859-1';
+    /**
+     * default: a comma, or for tsv a tab
+     */
     delimiter?: string;
     quote?: string;
     header?: boolean;
@@ -412,6 +426,14 @@ export interface RecordRule {
      */
     on_missing?: 'skip' | 'quarantine';
   };
+  /**
+   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
+   */
+  explode?: string | Explode;
+  /**
+   * CEL condition of each candidate; false skips it
+   */
+  when?: string;
   ts?: FieldRule;
   value?: FieldRule;
   unit?: string;
@@ -428,14 +450,28 @@ export interface RecordRule {
 }
 export interface Rule {
   /**
-   * path in the row; inside unpivot also `@column` and `@cell`
+   * path in the row; inside unpivot also `@column` and `@cell`, inside explode `@item`, `@item.x` and `@index`
    */
   path?: string;
   const?: string | number | boolean;
   /**
+   * CEL expression that gives the value; it sees `row`, with unpivot `column` and `cell`, with explode `item` and `index`
+   */
+  cel?: string;
+  /**
    * target type (default: text for dimensions, float for measures and value, datetime for ts)
    */
-  cast?: 'text' | 'float' | 'int64' | 'decimal' | 'boolean' | 'datetime' | 'epoch_s' | 'epoch_ms' | 'epoch_us';
+  cast?:
+    | 'text'
+    | 'float'
+    | 'int64'
+    | 'decimal'
+    | 'boolean'
+    | 'datetime'
+    | 'epoch_s'
+    | 'epoch_ms'
+    | 'epoch_us'
+    | 'duration_s';
   /**
    * date-time formats, tried in order: `iso`, or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
    */
@@ -452,6 +488,15 @@ export interface Rule {
    * default true
    */
   trim?: boolean;
+  /**
+   * a run of white space becomes one space (default false)
+   */
+  collapse?: boolean;
+  /**
+   * texts to replace, before any other cleansing; in one pass from left to right, the first of the list that fits
+   */
+  replace?: Replacement[];
+  number_format?: NumberFormat;
   case?: 'lower' | 'upper';
   null_values?: string[];
   map?: {
@@ -464,6 +509,14 @@ export interface Rule {
   required?: boolean;
   min?: number;
   max?: number;
+  /**
+   * a number outside min and max becomes the bound, instead of being quarantined (default false)
+   */
+  clamp?: boolean;
+  /**
+   * factor of a unit conversion, multiplied in decimal; min and max are of the product
+   */
+  scale?: number;
   unit?: string;
   /**
    * a datetime before this date or RFC 3339 instant is quarantined (time_out_of_range)
@@ -473,6 +526,40 @@ export interface Rule {
    * a datetime at or after this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
   latest?: string;
+}
+export interface Replacement {
+  /**
+   * literal text, not a pattern
+   */
+  text: string;
+  with: string;
+}
+/**
+ * how numbers are written in text (JSON numbers are taken as they are)
+ */
+export interface NumberFormat {
+  /**
+   * decimal separator (default .)
+   */
+  decimal?: '.' | ',';
+  /**
+   * thousands separator; a space is also a no-break or thin one, ' also the typographic one (default none)
+   */
+  group?: ',' | '.' | ' ' | "'" | '_';
+  /**
+   * a number with a percent sign behind it is hundredths: 12.5 % is 0.125 (default false)
+   */
+  percent?: boolean;
+}
+export interface Explode {
+  /**
+   * path of the list in the row
+   */
+  path: string;
+  /**
+   * the list is missing or empty (default: the on_missing of the record rule)
+   */
+  on_missing?: 'skip' | 'quarantine';
 }
 /**
  * Quarantined rows of one source for one reason.
