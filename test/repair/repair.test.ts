@@ -65,25 +65,36 @@ async function stateOf(source: string) {
     'select count(*)::int as n from batch_receipt where tenant_id = $1 and source_id = $2',
     [tenant, source],
   );
-  return { records: records.sort(), quarantine: rows, batches, totals: (await system.orchestrator.totals(tenant)).get(source) };
+  return {
+    records: records.sort(),
+    quarantine: rows,
+    batches,
+    totals: (await system.orchestrator.totals(tenant)).get(source),
+  };
 }
 
 async function rowsOf(source: string) {
-  const rows = await system.relational.query<{ state: string; reason_code: string; n: number }>(
+  const rows = await system.relational.query<{
+    state: string;
+    reason_code: string;
+    n: number;
+    profile_version: string;
+  }>(
     `select state, reason_code, profile_version, count(*)::int as n from quarantine where source_id = $1 group by 1, 2, 3 order by 1, 2, 3`,
     [source],
   );
   const count = (state: string, version?: string): number =>
-    rows.reduce((sum, row) => sum + (row.state === state && (version ?? row.profile_version) === row.profile_version ? row.n : 0), 0);
+    rows.reduce(
+      (sum, row) => sum + (row.state === state && (version ?? row.profile_version) === row.profile_version ? row.n : 0),
+      0,
+    );
   return { rows, count };
 }
 
 async function digests(report: string): Promise<Record<string, string>> {
-  const { manifest } = await system.analytics.render(
-    tenant,
-    await system.orchestrator.report(tenant, report),
-    { format: 'json' },
-  );
+  const { manifest } = await system.analytics.render(tenant, await system.orchestrator.report(tenant, report), {
+    format: 'json',
+  });
   return Object.fromEntries(manifest.inputs.map(({ section, result_digest }) => [section, result_digest]));
 }
 
@@ -164,7 +175,9 @@ async function contents(source: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for await (const page of system.canonical.scan(tenant, { sourceId: source })) {
     for (const { recordId, kind, name, tsMs, value, unit, dimensions, measures, exact } of page) {
-      const maps = [dimensions, measures, exact ?? {}].map((map) => Object.entries(map).sort());
+      const maps = [dimensions, measures, exact ?? {}].map((map) =>
+        Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
       found.set(recordId, JSON.stringify([kind, name, tsMs, value, unit, maps]));
     }
   }
