@@ -248,6 +248,15 @@ describe('repair', () => {
     const preview = await system.orchestrator.previewReplay(tenant, { sourceId: 'stocks', profile: renamed });
     await apply(renamed);
     const run = await system.orchestrator.replay(context, { sourceId: 'stocks' });
+    // Its records are on their way to the store when the process ends: what is written is not yet settled.
+    const write = system.canonical.write;
+    const began = new Promise<void>((resolve) => {
+      system.canonical.write = (batch) => {
+        resolve();
+        return write(batch);
+      };
+    });
+    await began;
     await system.stop(0);
     system = await open();
     await ended(run);
