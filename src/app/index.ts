@@ -9,5 +9,6 @@ export { runDemo, type DemoEvent, type DemoOptions, type DemoResult } from './de
 export { startDemoUpstream } from './demo-upstream.ts';
 export { draftWorkspace } from './draft-workspace.ts';
 export { testProfiles } from './profile-fixtures.ts';
+export { readProfile } from './read-profile.ts';
 export { readWorkspace } from './workspace.ts';
 export { version } from './version.ts';

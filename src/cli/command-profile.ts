@@ -16,6 +16,7 @@ import {
   type ConnectionOptions,
   type OutputOptions,
 } from './command.ts';
+import { addDiff } from './command-profile-diff.ts';
 import { printPage, type Page } from './page.ts';
 import { count, instant, paint, printable } from './text.ts';
 
@@ -28,11 +29,12 @@ interface InferOptions extends OutputOptions {
 }
 
 export function profileCommand(program: Command, context: CommandContext): void {
-  const profile = program.command('profile').description('Draft, test and read profiles');
+  const profile = program.command('profile').description('Draft, test, read and compare profiles');
   addInfer(profile, context);
   addTest(profile, context);
   addList(profile, context);
   addShow(profile, context);
+  addDiff(profile, context);
 }
 
 function addInfer(profile: Command, { io }: CommandContext): void {

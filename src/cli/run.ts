@@ -10,6 +10,7 @@ import { keyCommand } from './command-key.ts';
 import { profileCommand } from './command-profile.ts';
 import { quarantineCommand } from './command-quarantine.ts';
 import { queryCommand } from './command-query.ts';
+import { replayCommand } from './command-replay.ts';
 import { reportCommand } from './command-report.ts';
 import { runsCommand } from './command-runs.ts';
 import { demoCommand, upCommand } from './command-serve.ts';
@@ -30,6 +31,8 @@ const commands = [
   runsCommand,
   dlqCommand,
   quarantineCommand,
+  replayCommand,
+  profileCommand,
   queryCommand,
   reportCommand,
   traceCommand,

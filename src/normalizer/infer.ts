@@ -13,8 +13,9 @@ import { type Guess, guessRoles } from './infer/roles.ts';
 import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { Columns } from './path.ts';
 import { createRowReader } from './row-reader.ts';
+import type { CsvDialect } from './csv-dialect.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
-import { type CsvDialect, csvFields, splitCsv } from './split-csv.ts';
+import { csvFields, splitCsv } from './split-csv.ts';
 
 export interface InferInput {
   /** Opens the payload from its start; asked some four times. */
