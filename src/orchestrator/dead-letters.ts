@@ -4,7 +4,6 @@ import type { DeadLetter } from '#contracts';
 import { ChartlyError, type RequestContext } from '#kit';
 import type { Param, Relational } from '#storage';
 import { decodeCursor, encodeCursor, pageSize } from './cursor.ts';
-import type { Handled } from './envelope.ts';
 import type { Orchestrator } from './index.ts';
 import type { Queue } from './queue.ts';
 import { isOver, toDeadLetter, type DeadLetterRow, type RunRow } from './rows.ts';
