@@ -249,7 +249,7 @@ describe('repair', () => {
     await apply(renamed);
     const run = await system.orchestrator.replay(context, { sourceId: 'stocks' });
     // Its records are on their way to the store when the process ends: what is written is not yet settled.
-    const write = system.canonical.write;
+    const write = system.canonical.write.bind(system.canonical);
     const began = new Promise<void>((resolve) => {
       system.canonical.write = (batch) => {
         resolve();
