@@ -145,7 +145,9 @@ describe('normalize', () => {
     const open = await normalizer.quarantined('default', { sourceId: source });
     expect(open.items.map((r) => r.profile_version)).toEqual(['1.0.1', '1.0.1']);
     const inState = async (state: 'recovered' | 'superseded') =>
-      (await normalizer.quarantined('default', { sourceId: source, state })).items.map((r) => r.byte_start).toSorted((a, b) => a - b);
+      (await normalizer.quarantined('default', { sourceId: source, state })).items
+        .map((r) => r.byte_start)
+        .toSorted((a, b) => a - b);
     // The row that gives a record now; and the two that this version refuses as well, each with a row of its own.
     expect(new Set(await inState('recovered')).size).toBe(1);
     expect(await inState('recovered')).toHaveLength(2);
