@@ -32,7 +32,6 @@ const commands = [
   dlqCommand,
   quarantineCommand,
   replayCommand,
-  profileCommand,
   queryCommand,
   reportCommand,
   traceCommand,
