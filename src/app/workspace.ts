@@ -53,7 +53,7 @@ function checkManifest(value: unknown, locate: LoadedWorkspace['locate']): Error
   const isWorkspace = validator('sources/workspace');
   if (isWorkspace(value)) return [];
   return isWorkspace
-    .violations()
+    .explain(value)
     .map(({ pointer, message }) => ({ file: manifest, pointer, message, ...locate(manifest, pointer) }));
 }
 

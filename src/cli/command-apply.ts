@@ -47,6 +47,7 @@ export function applyCommand(program: Command, context: CommandContext): void {
     async (dir: string, options: ConnectionOptions & { dryRun?: boolean }) => {
       const items = await send(dir, options, options.dryRun === true);
       if (options.json === true) return printJson(io, { items });
+      if (items.length === 0) return io.err('nothing to apply: sources/, profiles/ and reports/ hold no documents\n');
       const columns = [
         { title: 'kind' },
         { title: 'id', whole: true },
@@ -89,13 +90,17 @@ function checkContracts({ documents, locate }: LoadedWorkspace): void {
   for (const { kind, file, spec } of documents) {
     const validate = validator(contracts[kind]);
     if (validate(spec)) continue;
-    for (const { pointer, message } of validate.violations()) {
+    for (const { pointer, message } of validate.explain(spec)) {
       details.push({ file, pointer, message, ...locate(file, pointer) });
     }
   }
   if (details.length === 0) return;
-  const count = details.length === 1 ? 'one problem' : `${details.length} problems`;
-  throw new ChartlyError('workspace_invalid', `The workspace has ${count}.`, { details });
+  throw new ChartlyError('workspace_invalid', problemCount(details), { details });
+}
+
+/** What they are is told below it, one a line. */
+function problemCount({ length }: ErrorDetail[]): string {
+  return `The workspace has ${length === 1 ? 'one problem' : `${length} problems`}; nothing was changed.`;
 }
 
 /** The services name files and pointers; here are the lines and columns. */
@@ -105,5 +110,6 @@ function withPositions(error: unknown, { locate }: LoadedWorkspace): unknown {
     ...(detail.file === undefined ? {} : locate(detail.file, detail.pointer ?? '')),
     ...detail,
   }));
-  return new ChartlyError(error.code, error.message, { cause: error, action: error.action, details });
+  const message = error.code === 'workspace_invalid' ? problemCount(details) : error.message;
+  return new ChartlyError(error.code, message, { cause: error, action: error.action, details });
 }

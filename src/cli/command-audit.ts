@@ -3,6 +3,7 @@ import type { LedgerEntryView, VerifyReportView } from '#contracts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
   withSession,
   type CommandContext,
@@ -43,7 +44,7 @@ export function auditCommand(program: Command, context: CommandContext): void {
 
   const show = pageOptions(
     connectionOptions(audit.command('show').description('Entries of the ledger, in order')),
-  ).option('--run <run>', 'that speak of this run');
+  ).option('--run <run>', 'that speak of this run', idOf.run);
   example(show, 'chartly audit show --limit 20').action(
     async (options: ConnectionOptions & PageOptions & { run?: string }) => {
       const { run, limit, after } = options;
@@ -58,7 +59,13 @@ export function auditCommand(program: Command, context: CommandContext): void {
 function describe(io: Io, report: VerifyReportView): string {
   const verdict = report.ok
     ? paint(io, 'green', 'everything holds')
-    : paint(io, 'red', `${count(report.findings.length)} do not hold`);
+    : paint(
+        io,
+        'red',
+        report.findings.length === 1
+          ? 'one thing does not hold'
+          : `${count(report.findings.length)} things do not hold`,
+      );
   const head = `${verdict}\n${fields(io, [
     ['entries', count(report.entries)],
     ['payloads', count(report.blobs)],

@@ -1,10 +1,11 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { DeadLetter, DeadLetterState, Run } from '#contracts';
 import { ChartlyError } from '#kit';
 import type { ApiClient } from './client.ts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
   segment,
   withSession,
@@ -25,9 +26,8 @@ export function dlqCommand(program: Command, context: CommandContext): void {
   const { io } = context;
   const dlq = program.command('dlq').description('Jobs that were given up after every retry (dead letters)');
 
-  const list = pageOptions(connectionOptions(dlq.command('list').description('Dead letters, newest first'))).option(
-    '--state <state>',
-    'open (default), retried or discarded',
+  const list = pageOptions(connectionOptions(dlq.command('list').description('Dead letters, newest first'))).addOption(
+    new Option('--state <state>', 'default: open').choices(['open', 'retried', 'discarded']),
   );
   example(list, 'chartly dlq list').action(async (options: ListOptions) => {
     const { state, limit, after } = options;
@@ -36,7 +36,7 @@ export function dlqCommand(program: Command, context: CommandContext): void {
   });
 
   const show = connectionOptions(
-    dlq.command('show').description('One dead letter, with every error').argument('<job>', 'id of the job'),
+    dlq.command('show').description('One dead letter, with every error').argument('<job>', 'id of the job', idOf.job),
   );
   example(show, `chartly dlq show ${jobId}`).action(async (id: string, options: ConnectionOptions) => {
     const letter = await withSession(options, ({ api }) => find(api, id));
@@ -45,7 +45,7 @@ export function dlqCommand(program: Command, context: CommandContext): void {
   });
 
   const retry = connectionOptions(
-    dlq.command('retry').description('Put the job back on its queue').argument('<job>', 'id of the job'),
+    dlq.command('retry').description('Put the job back on its queue').argument('<job>', 'id of the job', idOf.job),
   );
   example(retry, `chartly dlq retry ${jobId}`).action(async (id: string, options: ConnectionOptions) => {
     const [done, run] = await withSession(options, async ({ api, embedded }) => {
@@ -62,7 +62,7 @@ export function dlqCommand(program: Command, context: CommandContext): void {
   });
 
   const discard = connectionOptions(
-    dlq.command('discard').description('Give the job up for good').argument('<job>', 'id of the job'),
+    dlq.command('discard').description('Give the job up for good').argument('<job>', 'id of the job', idOf.job),
   ).requiredOption('--reason <text>', 'why; it is kept in the ledger');
   example(discard, `chartly dlq discard ${jobId} --reason "upstream withdrew the file"`).action(
     async (id: string, options: ConnectionOptions & { reason: string }) => {

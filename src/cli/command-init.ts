@@ -30,12 +30,9 @@ export function initCommand(program: Command, context: CommandContext): void {
         .join(''),
     );
     const place = relative('.', dir);
-    const steps = [
-      'chartly profile test',
-      'chartly apply',
-      'chartly ingest readings',
-      'chartly report render readings -o readings.html',
-    ];
+    const steps = ['profile test', 'apply', 'ingest readings', 'report render readings -o readings.html'].map(
+      (step) => `npx chartly ${step}`,
+    );
     io.err(`\nnext: ${[...(place === '' ? [] : [`cd ${place}`]), ...steps].join(' && ')}\n`);
   });
 }

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
-import type { QuarantineCount, QuarantinedRow, QuarantineRecord } from '#contracts';
+import { Option, type Command } from 'commander';
+import { schemas, type QuarantineCount, type QuarantinedRow, type QuarantineRecord } from '#contracts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
   segment,
   withSession,
@@ -15,6 +16,9 @@ import { pageOptions, printPage, type Page, type PageOptions } from './page.ts';
 import { fields, type Column } from './table.ts';
 import { count, instant, paint, printable } from './text.ts';
 
+const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const);
+const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded'];
+
 type ListOptions = ConnectionOptions &
   PageOptions & { source?: string; reason?: string; run?: string; state?: string; summary?: boolean };
 
@@ -24,9 +28,9 @@ export function quarantineCommand(program: Command, context: CommandContext): vo
 
   const list = pageOptions(connectionOptions(quarantine.command('list').description('Refused rows, newest first')))
     .option('--source <source>', 'of this source')
-    .option('--reason <code>', 'for this reason')
-    .option('--run <run>', 'of this run')
-    .option('--state <state>', 'open (default), recovered, superseded or discarded')
+    .addOption(new Option('--reason <code>', 'for this reason').choices(reasons))
+    .option('--run <run>', 'of this run', idOf.run)
+    .addOption(new Option('--state <state>', 'default: open').choices(states))
     .option('--summary', 'count them by source and reason instead');
   example(list, 'chartly quarantine list --source movies', 'chartly quarantine list --summary').action(
     async (options: ListOptions) => {
@@ -48,7 +52,7 @@ export function quarantineCommand(program: Command, context: CommandContext): vo
     quarantine
       .command('show')
       .description('One refused row: its bytes, the rule, what to do next')
-      .argument('<id>', 'its id'),
+      .argument('<id>', 'its id', idOf.quarantined),
   );
   example(show, 'chartly quarantine show 0123456789abcdef0123456789abcdef').action(
     async (id: string, options: ConnectionOptions) => {

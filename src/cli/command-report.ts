@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { ReportDocument } from '#contracts';
+import { ChartlyError } from '#kit';
 import {
   connectionOptions,
   example,
@@ -54,16 +55,32 @@ export function reportCommand(program: Command, context: CommandContext): void {
     const { output, section } = options;
     if (options.json === true && output === undefined) throw usage('--json tells about the file: give -o FILE too.');
     const format = options.format ?? formatOf(output) ?? 'html';
+    if (output === undefined && io.columns !== undefined && format !== 'csv' && format !== 'json') {
+      throw usage(`A page of ${format} would fill the terminal: give -o FILE.`);
+    }
     const { body, headers } = await withSession(options, ({ api }) =>
       api.download(`/v1/reports/${segment(name)}/render`, { format, section }),
     );
     if (output === undefined) return io.out(body);
-    await writeFile(output, body);
+    await save(output, body);
     const artifact = headers['x-chartly-artifact-sha256'];
     const manifest = headers['x-chartly-manifest-sha256'];
     if (options.json !== true) return io.out(`wrote ${output} (${bytes(body.length)}, sha256 ${String(artifact)})\n`);
     printJson(io, { file: output, format, bytes: body.length, artifact_sha256: artifact, manifest_sha256: manifest });
   });
+}
+
+async function save(file: string, body: Uint8Array): Promise<void> {
+  try {
+    await writeFile(file, body);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC') throw new ChartlyError('disk_full', `There is no room for ${file}.`, { cause });
+    throw new ChartlyError('not_found', `The file ${file} cannot be written (${code}).`, {
+      cause,
+      action: 'Check that its directory exists, and that you may write there.',
+    });
+  }
 }
 
 function formatOf(file: string | undefined): string | undefined {

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Run } from '#contracts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
   segment,
   withSession,
@@ -17,6 +18,8 @@ import type { Column } from './table.ts';
 import { count, instant } from './text.ts';
 import { waitForRun } from './wait-for-run.ts';
 
+const states: Run['state'][] = ['queued', 'running', 'succeeded', 'failed', 'quarantined', 'cancelled'];
+
 type ListOptions = ConnectionOptions & PageOptions & { source?: string; state?: string };
 
 export function runsCommand(program: Command, context: CommandContext): void {
@@ -25,7 +28,7 @@ export function runsCommand(program: Command, context: CommandContext): void {
 
   const list = pageOptions(connectionOptions(runs.command('list').description('Runs, newest first')))
     .option('--source <source>', 'of this source')
-    .option('--state <state>', 'in this state: queued, running, succeeded, failed, quarantined, cancelled');
+    .addOption(new Option('--state <state>', 'in this state').choices(states));
   example(list, 'chartly runs list --source movies --state failed').action(async (options: ListOptions) => {
     const { source, state, limit, after } = options;
     const page = await withSession(options, ({ api }) =>
@@ -35,7 +38,7 @@ export function runsCommand(program: Command, context: CommandContext): void {
   });
 
   const show = connectionOptions(
-    runs.command('show').description('One run, with its steps').argument('<run>', 'its id'),
+    runs.command('show').description('One run, with its steps').argument('<run>', 'its id', idOf.run),
   );
   example(show, 'chartly runs show 01900000-0000-7000-8000-000000000000').action(
     async (id: string, options: ConnectionOptions) => {
@@ -45,7 +48,9 @@ export function runsCommand(program: Command, context: CommandContext): void {
     },
   );
 
-  const cancel = connectionOptions(runs.command('cancel').description('Cancel a run').argument('<run>', 'its id'));
+  const cancel = connectionOptions(
+    runs.command('cancel').description('Cancel a run').argument('<run>', 'its id', idOf.run),
+  );
   example(cancel, 'chartly runs cancel 01900000-0000-7000-8000-000000000000').action(
     async (id: string, options: ConnectionOptions) => {
       const run = await withSession(options, ({ api }) => api.post<Run>(`/v1/runs/${segment(id)}/cancel`));
@@ -55,7 +60,10 @@ export function runsCommand(program: Command, context: CommandContext): void {
   );
 
   const retry = connectionOptions(
-    runs.command('retry').description('Run its source again, on the active profile').argument('<run>', 'its id'),
+    runs
+      .command('retry')
+      .description('Run its source again, on the active profile')
+      .argument('<run>', 'its id', idOf.run),
   ).option('--wait', 'wait for the end of the new run (always, when no server is running)');
   example(retry, 'chartly runs retry 01900000-0000-7000-8000-000000000000 --wait').action(
     async (id: string, options: ConnectionOptions & { wait?: boolean }) => {

@@ -3,6 +3,7 @@ import type { LineageView } from '#contracts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
   segment,
   withSession,
@@ -21,7 +22,7 @@ export function traceCommand(program: Command, context: CommandContext): void {
     program
       .command('trace')
       .description('From a record back to its bytes, and to the ledger entries that speak of it')
-      .argument('<record>', 'id of the record'),
+      .argument('<record>', 'id of the record', idOf.record),
   );
   example(command, 'chartly trace 0123456789abcdef0123456789abcdef').action(
     async (id: string, options: ConnectionOptions) => {

@@ -77,6 +77,23 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
   };
 }
 
+type IdParser = (text: string) => string;
+
+/** Ids, for commander: a slip of the hand is told before any service is started. */
+export const idOf: Record<'run' | 'job' | 'record' | 'quarantined', IdParser> = {
+  run: shaped(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a run, as `chartly runs list` shows it'),
+  job: shaped(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a job, as `chartly dlq list` shows it'),
+  record: shaped(/^[0-9a-f]{32}$/, 'a record, as a query that selects record_id shows it'),
+  quarantined: shaped(/^[0-9a-f]{32}$/, 'a refused row, as `chartly quarantine list` shows it'),
+};
+
+function shaped(shape: RegExp, what: string): IdParser {
+  return (text) => {
+    if (shape.test(text)) return text;
+    throw new InvalidArgumentError(`It must be the id of ${what}.`);
+  };
+}
+
 /** An id that becomes part of a path. */
 export function segment(text: string): string {
   return encodeURIComponent(text);

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { run } from './run.ts';
 import { runCommand } from './testing.ts';
 
 interface Asked {
@@ -106,6 +107,12 @@ describe('usage', () => {
     [['report', 'render', 'x', '--format', 'pdf']],
     [['report', 'render', 'x', '--json']],
     [['dlq', 'discard', 'x']],
+    [['dlq', 'retry', 'x']],
+    [['runs', 'show', 'x']],
+    [['runs', 'list', '--state', 'done']],
+    [['trace', 'ABCDEF']],
+    [['quarantine', 'show', 'x']],
+    [['quarantine', 'list', '--reason', 'ugly']],
     [['query', '-', '--json', '--csv']],
     [['up', '--port', '70000']],
     [['up', '--roles', 'nobody']],
@@ -114,6 +121,22 @@ describe('usage', () => {
     const { code, err } = await runCommand(argv);
     expect(code).toBe(2);
     expect(err).not.toBe('');
+    expect(asked).toEqual([]);
+  });
+
+  it('fills no terminal with a page', async () => {
+    const said: string[] = [];
+    const terminal = {
+      columns: 80,
+      color: false,
+      liveErr: false,
+      readInput: async () => '',
+      err: (text: string) => void said.push(text),
+    };
+    expect(
+      await run(['report', 'render', 'climate'], { ...terminal, out: () => expect.fail('nothing to print') }),
+    ).toBe(2);
+    expect(said.join('')).toContain('give -o FILE');
     expect(asked).toEqual([]);
   });
 
@@ -233,7 +256,7 @@ describe('commands', () => {
       recovery: 'Correct it.',
     };
     answers = [json({ record, bytes_base64: Buffer.from('{"ts":"\x1b]0;x\x07"}').toString('base64') })];
-    const { out } = await runCommand(['quarantine', 'show', 'q', ...connection]);
+    const { out } = await runCommand(['quarantine', 'show', 'a'.repeat(32), ...connection]);
     expect(out).toContain('as captured (the first 15 of 990 bytes):\n{"ts":"\\x1b]0;x\\x07"}\n');
     expect(out).toMatch(/^next +Correct it\.$/m);
   });
@@ -288,7 +311,7 @@ describe('commands', () => {
     ];
     const { code, out } = await runCommand(['audit', 'verify', ...connection]);
     expect(code).toBe(1);
-    expect(out).toContain('1 do not hold');
+    expect(out).toContain('one thing does not hold');
     expect(out).toMatch(/^raw +blob raw\/ab12 +its bytes changed$/m);
   });
 
@@ -299,6 +322,18 @@ describe('commands', () => {
     expect(asked[0]!.body).toEqual({ name: 'x', role: 'viewer' });
     expect(out).toContain('chk_secret');
     expect(err).not.toContain('chk_secret');
+  });
+
+  it('says which file cannot be written', async () => {
+    answers.push((_, response) => response.writeHead(200, { 'content-type': 'text/csv' }).end('a'));
+    const file = '/no/such/directory/climate.html';
+    const { code, err } = await runCommand(['report', 'render', 'climate', '-o', file, ...connection]);
+    expect([code, err]).toEqual([1, expect.stringContaining(`The file ${file} cannot be written (ENOENT).`)]);
+  });
+
+  it('takes no garbage for the URL of a server', async () => {
+    const { code, err } = await runCommand(['runs', 'list', '--url', 'garbage', '--key', 'k']);
+    expect([code, err]).toEqual([1, expect.stringContaining('code: config_invalid')]);
   });
 
   it('init writes no file over another', async () => {

@@ -4,4 +4,5 @@
  */
 export type * from './v1/types.ts';
 export { schemas } from './v1/schemas.ts';
-export { validator, type ContractName, type ContractTypes, type Validator, type Violation } from './validate.ts';
+export type { Violation } from './explain.ts';
+export { validator, type ContractName, type ContractTypes, type Validator } from './validate.ts';

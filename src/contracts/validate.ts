@@ -1,4 +1,5 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
+import { explainErrors, type Violation } from './explain.ts';
 import { schemas } from './v1/schemas.ts';
 import type * as T from './v1/types.ts';
 
@@ -57,18 +58,13 @@ export interface ContractTypes {
 }
 export type ContractName = keyof ContractTypes;
 
-/** One way in which a value breaks its contract. `pointer` is RFC 6901; `message` never holds the value. */
-export interface Violation {
-  pointer: string;
-  message: string;
-  keyword: string;
-}
-
 export interface Validator<T> {
   /** True when the value satisfies the contract. Does not change the value; allocates nothing on success. */
   (value: unknown): value is T;
   /** What was wrong with the last value that this validator refused. Read it before validating again. */
   violations(): Violation[];
+  /** Everything that is wrong with a value, in words for whoever wrote it; nothing when it satisfies the contract. Slower. */
+  explain(value: unknown): Violation[];
 }
 
 /**
@@ -91,17 +87,24 @@ function rememberingRegExp(pattern: string, flags: string): { test(text: string)
 }
 rememberingRegExp.code = 'new RegExp';
 
-const ajv = new Ajv2020({
-  allErrors: false,
-  strict: true,
-  strictRequired: false,
-  allowUnionTypes: true,
-  schemas: [],
-  code: { regExp: rememberingRegExp },
-});
-for (const keyword of ['x-status', 'x-action']) ajv.addKeyword(keyword);
-ajv.addFormat('uri-reference', true);
-for (const schema of Object.values(schemas)) ajv.addSchema(schema);
+function createAjv(options: Options): Ajv2020 {
+  const ajv = new Ajv2020({
+    strict: true,
+    strictRequired: false,
+    allowUnionTypes: true,
+    schemas: [],
+    code: { regExp: rememberingRegExp },
+    ...options,
+  });
+  for (const keyword of ['x-status', 'x-action']) ajv.addKeyword(keyword);
+  ajv.addFormat('uri-reference', true);
+  for (const schema of Object.values(schemas)) ajv.addSchema(schema);
+  return ajv;
+}
+
+const ajv = createAjv({ allErrors: false });
+// Made when first needed: most processes explain nothing.
+let thorough: Ajv2020 | undefined;
 
 const compiled = new Map<string, Validator<unknown>>();
 
@@ -109,15 +112,21 @@ const compiled = new Map<string, Validator<unknown>>();
 export function validator<N extends ContractName>(name: N): Validator<ContractTypes[N]> {
   let found = compiled.get(name);
   if (found === undefined) {
-    found = wrap(ajv.getSchema(schemas[name].$id)!);
+    found = wrap(schemas[name].$id);
     compiled.set(name, found);
   }
   return found as Validator<ContractTypes[N]>;
 }
 
-function wrap(validate: ValidateFunction): Validator<unknown> {
+function wrap(id: string): Validator<unknown> {
+  const validate: ValidateFunction = ajv.getSchema(id)!;
   const check = ((value: unknown) => validate(value)) as Validator<unknown>;
   check.violations = () => (validate.errors ?? []).map(toViolation);
+  check.explain = (value) => {
+    thorough ??= createAjv({ allErrors: true, verbose: true });
+    const explaining: ValidateFunction = thorough.getSchema(id)!;
+    return explaining(value) ? [] : explainErrors(explaining.errors ?? []);
+  };
   return check;
 }
 

@@ -84,7 +84,7 @@ function checkBody(endpoint: Endpoint, body: unknown): unknown {
   const check = validator(endpoint.body);
   if (check(body)) return body;
   throw new ChartlyError('validation_failed', 'The body does not satisfy its contract.', {
-    details: check.violations().map(({ pointer, message }) => ({ pointer, message })),
+    details: check.explain(body).map(({ pointer, message }) => ({ pointer, message })),
   });
 }
 

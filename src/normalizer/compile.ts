@@ -26,7 +26,7 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   const problem = (pointer: string, message: string): void => void details.push({ pointer, message });
   const valid = validator('profiles/profile');
   if (!valid(profile)) {
-    for (const { pointer, message } of valid.violations()) problem(pointer, message);
+    for (const { pointer, message } of valid.explain(profile)) problem(pointer, message);
     throw invalid(profile, details);
   }
   checkFormat(profile, problem);

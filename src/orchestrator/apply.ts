@@ -60,7 +60,7 @@ function invalid(problems: ErrorDetail[]): ChartlyError {
   const [first] = problems;
   const place = [first!.file, first!.pointer].filter(Boolean).join(' ');
   const more = problems.length === 1 ? '' : `, and ${problems.length - 1} more`;
-  const what = `${place === '' ? '' : `${place}: `}${first!.message}${more}`;
+  const what = `${place === '' ? '' : `${place}: `}${first!.message.replace(/\.$/, '')}${more}`;
   return new ChartlyError('workspace_invalid', `The documents are wrong, so nothing was applied: ${what}.`, {
     details: problems,
     action: 'Correct the files named, and apply again.',

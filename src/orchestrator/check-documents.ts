@@ -85,7 +85,7 @@ function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[
   if (contract === undefined) return [{ pointer: '', message: 'is neither a source, a profile nor a report' }];
   const check = validator(contract);
   if (!check(document.spec)) {
-    return check.violations().map(({ pointer, message }) => ({ pointer, message }));
+    return check.explain(document.spec).map(({ pointer, message }) => ({ pointer, message }));
   }
   switch (document.kind) {
     case 'source':

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { validator, type ContractName } from '#contracts';
+
+function explain(contract: ContractName, value: unknown): string[] {
+  const check = validator(contract);
+  expect(check(value)).toBe(false);
+  return check.explain(value).map(({ pointer, message }) => `${pointer}: ${message}`);
+}
+
+const rule = { kind: 'metric', name: 'm', key: ['a'], ts: { path: 't' }, value: 'v' };
+const profile = (...records: object[]): object => ({ profile: 'p', version: '1.0.0', format: 'csv', records });
+const http = (more: object): object => ({
+  source: 's',
+  connector: 'http',
+  profile: 'p',
+  http: { url: 'http://a.example/', ...more },
+});
+
+describe('a value that breaks its contract', () => {
+  it('has a misspelt field named once, with the name that was meant', () => {
+    const { ts, ...rest } = rule;
+    expect(explain('profiles/profile', profile({ ...rest, tss: ts }))).toEqual([
+      '/records/0: unknown field tss; did you mean ts?',
+    ]);
+    expect(explain('profiles/profile', profile({ ...rest, ts: { pth: 't', format: 'iso' } }))).toEqual([
+      '/records/0/ts: unknown field pth; did you mean path?',
+    ]);
+    expect(explain('reports/query', { kind: 'event', name: 'e', selct: ['ts'] })).toEqual([
+      ': unknown field selct; did you mean select?',
+    ]);
+  });
+
+  it('has everything wrong with it named at once', () => {
+    const { value: _, ...rest } = rule;
+    const found = explain('profiles/profile', {
+      ...profile({ ...rest, kye: 1 }, { ...rule, name: ['m'] }),
+      format: 'xml',
+    });
+    expect(found.toSorted()).toEqual([
+      '/format: must be one of json, ndjson, csv',
+      '/records/0: the field value is missing',
+      '/records/0: unknown field kye; did you mean key?',
+      '/records/1/name: must be string or object',
+    ]);
+  });
+
+  it('is held against the form that was meant', () => {
+    expect(explain('profiles/profile', profile({ ...rule, ts: { format: 'iso' } }))).toEqual([
+      '/records/0/ts: one of these is missing: path, const',
+    ]);
+    expect(explain('reports/query', { name: 'e' })).toEqual([
+      ': the field kind is missing',
+      ': one of these is missing: aggregates, select',
+    ]);
+    const both = { kind: 'event', name: 'e', select: ['ts'], aggregates: [{ fn: 'count', as: 'n' }] };
+    expect(explain('reports/query', both)).toEqual([': only one of these may stand here: aggregates, select']);
+    expect(explain('sources/source', http({ auth: { type: 'bearer', tokn: '${env:A}' } }))).toEqual([
+      '/http/auth: unknown field tokn; did you mean token?',
+    ]);
+    expect(explain('sources/source', http({ auth: { type: 'oauth' } }))).toEqual([
+      '/http/auth/type: must be one of bearer, basic, api_key',
+    ]);
+  });
+
+  it('is explained briefly, however much is wrong', () => {
+    expect(explain('profiles/profile', profile(...Array.from({ length: 64 }, () => ({}))))).toHaveLength(50);
+  });
+
+  it('has an unknown field that resembles none answered with those that there are', () => {
+    expect(explain('sources/workspace', { workspace: 'w', colour: 'red' })[0]).toMatch(
+      /^: unknown field colour; there are workspace, /,
+    );
+  });
+});
