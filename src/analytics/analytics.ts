@@ -4,6 +4,7 @@ import { canonicalJson, ChartlyError, type Clock, isoMs, type Logger, sha256Hex 
 import type { BlobStore, Cache, CanonicalStore, Relational } from '#storage';
 import { cachedReads } from './cached-reads.ts';
 import { checkReport, sectionQuery, type Section } from './check-report.ts';
+import { compareReports } from './compare-reports.ts';
 import { renderBody } from './formats.ts';
 import type { Analytics, RenderedReport, ReportFormat } from './index.ts';
 import { recordDigests } from './record-digests.ts';
@@ -34,6 +35,7 @@ export function createAnalytics(deps: AnalyticsDeps): Analytics {
   return {
     query: (tenantId, query) => runQuery(withCache(deps, tenantId), tenantId, query),
     checkReport,
+    compare: (task) => compareReports(deps, task),
     render: (tenantId, report, options) => render(withCache(deps, tenantId), tenantId, report, options),
   };
 }

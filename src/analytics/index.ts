@@ -3,6 +3,7 @@
  * to the caller's tenant. The same records and the same query give the same bytes.
  */
 import type { Manifest, Query, QueryResult, Report } from '#contracts';
+import type { CanonicalFork } from '#storage';
 
 export type ReportFormat = Manifest['format'];
 
@@ -23,6 +24,37 @@ export interface Analytics {
     report: Report,
     options: { format: ReportFormat; section?: string },
   ): Promise<RenderedReport>;
+  /**
+   * What reports would say if the records of a source were as they are in a fork of the store: every section that reads records of the
+   * source, with the cells that differ. Takes the other sources' records that the queries need over into the fork. Errors: as query.
+   */
+  compare(task: CompareTask): Promise<SectionChange[]>;
+}
+
+export interface CompareTask {
+  tenantId: string;
+  sourceId: string;
+  reports: readonly Report[];
+  /** Default: the live records. */
+  before?: CanonicalFork;
+  after: CanonicalFork;
+  /** How many changed cells of a section are listed; all are counted. */
+  cells: number;
+}
+
+export type Cell = string | number | null;
+
+export interface SectionChange {
+  report: string;
+  section: string;
+  rows_before: number;
+  rows_after: number;
+  cells_changed: number;
+  /** `row` names the row by its groups, or by its record; a row that only one side has gives its cells too. */
+  cells: { row: Record<string, Cell>; column: string; before: Cell; after: Cell }[];
+  /** As `result_digest` in a report's manifest. */
+  digest_before: string;
+  digest_after: string;
 }
 
 export { createAnalytics } from './analytics.ts';

@@ -169,7 +169,7 @@ async function openCanonical(
   logger: Logger,
   closers: (() => Promise<void>)[],
 ): Promise<CanonicalStore> {
-  let endpoint: { url: string; username: string; password: string };
+  let endpoint: Parameters<typeof createClickHouseStore>[0];
   if (config.clickhouseUrl === undefined) {
     const dir = join(config.dataDir, 'clickhouse');
     const engine = await startEmbeddedClickHouse({ dir, logger: logger.child('storage') });

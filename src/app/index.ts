@@ -7,5 +7,8 @@ export { serve, type Serving } from './serve.ts';
 export { openSystem, type OpenedSystem, type OpenOptions } from './open-system.ts';
 export { runDemo, type DemoEvent, type DemoOptions, type DemoResult } from './demo.ts';
 export { startDemoUpstream } from './demo-upstream.ts';
+export { draftWorkspace } from './draft-workspace.ts';
+export { testProfiles } from './profile-fixtures.ts';
+export { readProfile } from './read-profile.ts';
 export { readWorkspace } from './workspace.ts';
 export { version } from './version.ts';

@@ -30,7 +30,7 @@ export function initCommand(program: Command, context: CommandContext): void {
         .join(''),
     );
     const place = relative('.', dir);
-    const steps = ['apply', 'ingest readings', 'report render readings -o readings.html'].map(
+    const steps = ['profile test', 'apply', 'ingest readings', 'report render readings -o readings.html'].map(
       (step) => `npx chartly ${step}`,
     );
     io.err(`\nnext: ${[...(place === '' ? [] : [`cd ${place}`]), ...steps].join(' && ')}\n`);

@@ -10,6 +10,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
+import { repairCommands } from './quarantine-repair.ts';
 import type { Io } from './io.ts';
 import { pageOptions, printPage, type Page, type PageOptions } from './page.ts';
 import { fields, type Column } from './table.ts';
@@ -60,6 +61,7 @@ export function quarantineCommand(program: Command, context: CommandContext): vo
       else io.out(describe(io, found));
     },
   );
+  repairCommands(quarantine, context);
 }
 
 const columns: Column[] = [

@@ -7,8 +7,10 @@ import { doctorCommand } from './command-doctor.ts';
 import { ingestCommand } from './command-ingest.ts';
 import { initCommand } from './command-init.ts';
 import { keyCommand } from './command-key.ts';
+import { profileCommand } from './command-profile.ts';
 import { quarantineCommand } from './command-quarantine.ts';
 import { queryCommand } from './command-query.ts';
+import { replayCommand } from './command-replay.ts';
 import { reportCommand } from './command-report.ts';
 import { runsCommand } from './command-runs.ts';
 import { demoCommand, upCommand } from './command-serve.ts';
@@ -22,12 +24,14 @@ const commands = [
   demoCommand,
   initCommand,
   validateCommand,
+  profileCommand,
   applyCommand,
   upCommand,
   ingestCommand,
   runsCommand,
   dlqCommand,
   quarantineCommand,
+  replayCommand,
   queryCommand,
   reportCommand,
   traceCommand,

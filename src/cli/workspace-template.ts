@@ -45,6 +45,24 @@ records:
     dimensions:
       station: station
 `,
+    // A fixture: `chartly profile test` compares what the profile makes of the rows with what is expected.
+    'profiles/readings.fixtures/two-rows.csv': `time,station,temperature,humidity
+2026-01-01T00:00:00.000Z,hill,1.5,80
+2026-01-01T01:00:00.000Z,hill,999,81
+`,
+    'profiles/readings.fixtures/two-rows.expected.json': `${JSON.stringify(
+      {
+        records: [
+          { kind: 'metric', name: 'temperature', ts: '2026-01-01T00:00:00.000Z', value: 1.5, unit: 'Cel' },
+          { name: 'humidity', value: 80, dimensions: { station: 'hill' } },
+          { name: 'humidity', value: 81 },
+        ],
+        quarantined: [{ reason_code: 'value_out_of_range', rule: 'records[0].value', row: 1 }],
+      },
+      null,
+      2,
+    )}
+`,
     'reports/readings.yaml': `# A report: queries, and charts over them (Vega-Lite 6 without \`data\`).
 report: readings
 title: Readings

@@ -17,7 +17,16 @@ export interface ContractTypes {
   'api/ledger-entry': T.LedgerEntryView;
   'api/lineage': T.LineageView;
   'api/profile-document': T.ProfileDocument;
+  'api/profile-diff-request': T.ProfileDiffRequest;
   'api/quarantine-count': T.QuarantineCount;
+  'api/quarantine-discard-request': T.QuarantineDiscardRequest;
+  'api/quarantine-discarded': T.QuarantineDiscarded;
+  'api/recovery-preview': T.RecoveryPreview;
+  'api/recovery-preview-request': T.RecoveryPreviewRequest;
+  'api/recovery-request': T.RecoveryRequest;
+  'api/replay': T.Replay;
+  'api/replay-preview': T.ReplayPreview;
+  'api/replay-request': T.ReplayRequest;
   'api/quarantined-row': T.QuarantinedRow;
   'api/report-document': T.ReportDocument;
   'api/source-document': T.SourceDocument;

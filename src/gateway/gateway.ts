@@ -18,6 +18,7 @@ import { keyRoutes } from './routes-keys.ts';
 import { registerPages } from './routes-pages.ts';
 import { quarantineRoutes } from './routes-quarantine.ts';
 import { recordRoutes } from './routes-records.ts';
+import { replayRoutes } from './routes-replays.ts';
 import { reportRoutes } from './routes-reports.ts';
 import { runRoutes } from './routes-runs.ts';
 import { sourceRoutes } from './routes-sources.ts';
@@ -87,6 +88,7 @@ function allEndpoints(deps: GatewayDeps): Endpoint[] {
     runRoutes,
     deadLetterRoutes,
     quarantineRoutes,
+    replayRoutes,
     reportRoutes,
     artifactRoutes,
     recordRoutes,

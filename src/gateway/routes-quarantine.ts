@@ -26,7 +26,7 @@ const filterOf = ({ source, reason, run, state }: FilterQuery): QuarantineFilter
   state,
 });
 
-export function quarantineRoutes({ normalizer }: GatewayDeps): Endpoint[] {
+export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): Endpoint[] {
   return [
     endpoint('listQuarantine', {
       method: 'GET',
@@ -67,6 +67,60 @@ export function quarantineRoutes({ normalizer }: GatewayDeps): Endpoint[] {
         const { record, bytes } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
         return { record, bytes_base64: bytes.toString('base64') };
       },
+    }),
+    endpoint('previewRecovery', {
+      method: 'POST',
+      path: '/v1/quarantine/preview',
+      tag: 'quarantine',
+      summary: 'How many open rows a profile would recover; changes nothing',
+      action: 'operate',
+      body: 'api/recovery-preview-request',
+      response: { description: 'By source', contract: 'api/recovery-preview', list: true },
+      handler: async ({ tenantId, body }) => ({
+        items: await orchestrator.previewRecovery(tenantId, { sourceId: body.source, profile: body.profile }),
+      }),
+    }),
+    endpoint('recoverQuarantined', {
+      method: 'POST',
+      path: '/v1/quarantine/recover',
+      tag: 'quarantine',
+      summary: 'Normalize the payloads with open rows again, under the active profile version',
+      action: 'operate',
+      body: 'api/recovery-request',
+      response: { status: 202, description: 'The run, queued', contract: 'jobs/run' },
+      writes: true,
+      handler: async ({ context, body }) => orchestrator.recover(context, body.source, body.reason_code),
+    }),
+    endpoint('discardQuarantined', {
+      method: 'POST',
+      path: '/v1/quarantine/discard',
+      tag: 'quarantine',
+      summary: 'Give the open rows of a source for one reason up, saying why',
+      action: 'operate',
+      body: 'api/quarantine-discard-request',
+      response: { description: 'How many there were', contract: 'api/quarantine-discarded' },
+      writes: true,
+      handler: async ({ context, body }) => ({
+        discarded: await normalizer.discard(
+          context,
+          { sourceId: body.source, reasonCode: body.reason_code },
+          body.reason.trim(),
+        ),
+      }),
+    }),
+    endpoint('discardQuarantinedRow', {
+      method: 'POST',
+      path: '/v1/quarantine/{quarantine_id}/discard',
+      tag: 'quarantine',
+      summary: 'Give one row up, saying why',
+      action: 'operate',
+      params: { quarantine_id: shaped('record_id', 'id of the quarantine record') },
+      body: 'api/discard-request',
+      response: { description: 'How many there were', contract: 'api/quarantine-discarded' },
+      writes: true,
+      handler: async ({ context, params, body }) => ({
+        discarded: await normalizer.discard(context, { quarantineId: params.quarantine_id }, body.reason.trim()),
+      }),
     }),
   ];
 }

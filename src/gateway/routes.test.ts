@@ -85,6 +85,38 @@ const cases: Case[] = [
     url: ({ quarantineId }) => `/v1/quarantine/${quarantineId}`,
   },
   {
+    route: 'POST /v1/quarantine/preview',
+    needs: 'operator',
+    body: async () => example('api/examples/valid/recovery-preview-request-movies.json'),
+  },
+  {
+    route: 'POST /v1/quarantine/recover',
+    needs: 'operator',
+    status: 202,
+    body: async () => example('api/examples/valid/recovery-request-by-reason.json'),
+  },
+  {
+    route: 'POST /v1/quarantine/discard',
+    needs: 'operator',
+    body: async () => example('api/examples/valid/quarantine-discard-request-movies.json'),
+  },
+  {
+    route: 'POST /v1/quarantine/{quarantine_id}/discard',
+    needs: 'operator',
+    url: ({ quarantineId }) => `/v1/quarantine/${quarantineId}/discard`,
+    body: async () => ({ reason: 'Never rated.' }),
+  },
+  {
+    route: 'POST /v1/replays',
+    needs: 'operator',
+    body: async () => example('api/examples/valid/replay-request-candidate.json'),
+  },
+  {
+    route: 'POST /v1/profiles/diff',
+    needs: 'operator',
+    body: async () => example('api/examples/valid/profile-diff-request-applied-and-file.json'),
+  },
+  {
     route: 'POST /v1/query',
     needs: 'viewer',
     body: async () => example('reports/examples/valid/query-stock-price-by-month.json'),

@@ -11,6 +11,8 @@ import type {
   Profile,
   QuarantineRecord,
   QueryResult,
+  RecoveryPreview,
+  ReplayPreview,
   Report,
   Run,
   Source,
@@ -189,6 +191,8 @@ async function exampleThings() {
     manifest: await example<Manifest>('reports/examples/valid/manifest-seattle-weather.json'),
     result: await example<QueryResult>('reports/examples/valid/query-result-stock-price.json'),
     run: await example<Run>('jobs/examples/valid/run-earthquakes-succeeded.json'),
+    preview: await example<ReplayPreview>('api/examples/valid/replay-preview-earthquakes.json'),
+    recovery: await example<RecoveryPreview>('api/examples/valid/recovery-preview-movies.json'),
     step: await example<Step>('jobs/examples/valid/step-normalize-half-done.json'),
     deadLetter: await example<DeadLetter>('jobs/examples/valid/dead-letter-stocks.json'),
     quarantined: await example<QuarantineRecord>('quarantine/examples/valid/quarantine-record-movie-date.json'),
@@ -231,6 +235,17 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
     run: async (_tenant, id) => (id === run.run_id ? { ...run, steps: [step] } : missing('run')),
     runs: async () => ({ items: [run], next: 'cursor' }),
     waitForRun: async () => run,
+    replay: async (context, request) => {
+      called(`replay ${request.sourceId} by ${context.actor}`);
+      return { ...newRun(), trigger: 'replay' };
+    },
+    recover: async (_context, id, reason) => {
+      called(`recover ${id} ${reason}`);
+      return { ...newRun(), trigger: 'replay' };
+    },
+    previewReplay: async () => things.preview,
+    previewRecovery: async () => [things.recovery],
+    diffProfiles: async () => things.preview,
     cancel: async () => ({ ...run, state: 'cancelled' }),
     retry: async () => newRun(),
     deadLetters: async () => ({ items: [deadLetter], next: undefined }),
@@ -246,6 +261,9 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
   return {
     check: () => {},
     normalize: async () => missing('payload'),
+    judge: async () => missing('payload'),
+    rehearse: async () => missing('payload'),
+    discard: async (_context, scope) => ('quarantineId' in scope ? 1 : 3),
     quarantined: async () => ({ items: [quarantined], next: undefined }),
     quarantineSummary: async () => [
       { source_id: quarantined.source_id, reason_code: quarantined.reason_code, count: 3 },
@@ -264,6 +282,7 @@ function scriptedAnalytics({ result, manifest }: Things, sha256: string, page: B
       throw new ChartlyError('query_too_heavy', 'Too much.');
     },
     checkReport: () => {},
+    compare: async () => [],
     render: async (_tenant, _report, { format }) => ({
       body: format === 'html' ? page : Buffer.from('{}'),
       contentType: format === 'html' ? 'text/html; charset=utf-8' : 'application/json',
@@ -293,6 +312,7 @@ function memoryCanonical({ record }: Things, rawSha256: string): CanonicalStore 
     countBySource: async () => new Map([[stored.sourceId, 1]]),
     dataVersion: async () => '1',
     read: async () => ({ columns: [], rows: [] }),
+    fork: async () => missing('fork'),
     health: async () => {},
     close: async () => {},
   };

@@ -1,6 +1,6 @@
 import type { ReasonCode } from '#contracts';
 import { mask } from './mask.ts';
-import { type Cell, pointerTo } from './path.ts';
+import type { Part } from './path.ts';
 
 /** One reason why a candidate cannot become a record. */
 export interface Failure {
@@ -15,14 +15,14 @@ export interface Failure {
 export interface Site {
   /** e.g. `records[0].dimensions.place` */
   rule: string;
-  /** RFC 6901 in the row; of the unpivoted column for @column and @cell. */
+  /** RFC 6901 in the row, or in the part of the row that the candidate is made of. */
   pointer: string;
-  ofCell: boolean;
+  ofPart: boolean;
 }
 
 /** The state of mapping one candidate; one object serves them all. */
 export class Attempt {
-  cell: Cell | undefined = undefined;
+  part: Part | undefined = undefined;
   failures: Failure[] = [];
   /** A required field is missing. */
   missed = false;
@@ -33,15 +33,38 @@ export class Attempt {
   /** The row's numbers come with their source text where it matters. */
   exactPass = false;
 
-  begin(cell: Cell | undefined): void {
-    this.cell = cell;
+  /** The row's JSON; undefined for CSV. */
+  text: string | undefined = undefined;
+  /** What loops in expressions have passed over in this row. */
+  loopCost = 0;
+  /** The CSV row last shown to an expression, and how. */
+  viewed: unknown = undefined;
+  view: Record<string, unknown> = {};
+
+  beginRow(text: string | undefined, exactPass: boolean): void {
+    this.text = text;
+    this.exactPass = exactPass;
+    this.weight = 0;
+    this.loopCost = 0;
+  }
+
+  /** Characters of the row under way. */
+  rowLength(row: unknown): number {
+    if (this.text !== undefined) return this.text.length;
+    let length = 0;
+    for (const field of row as readonly string[]) length += field.length + 1;
+    return length;
+  }
+
+  begin(part: Part | undefined): void {
+    this.part = part;
     this.missed = false;
     // A list that has been handed out belongs to its taker.
     if (this.failures.length > 0) this.failures = [];
   }
 
   fail(site: Site, reason: ReasonCode, message: string, value: unknown): undefined {
-    const pointer = site.ofCell && this.cell !== undefined ? pointerTo([this.cell.column]) : site.pointer;
+    const pointer = site.ofPart && this.part !== undefined ? this.part.pointer() + site.pointer : site.pointer;
     this.failures.push({ reason, rule: site.rule, pointer, message, masked: mask(value) });
     return undefined;
   }

@@ -133,22 +133,23 @@ export function createBatchBuilder(frame: BatchFrame, keep: Keep, limits: BatchL
 
   function count(place: RowPlace): void {
     batch.counts.candidates++;
-    if (batch.counts.candidates >= limits.candidates) cut(place.end);
+    if (batch.counts.candidates >= limits.candidates || weight >= limits.weight) cut(place.end);
   }
 
   return {
     ready,
     candidates(out, place, rowWeight) {
       batch.counts.rows++;
-      weight += rowWeight;
+      // A row of many candidates may fill several batches.
+      const share = out.length === 0 ? 0 : rowWeight / out.length;
       for (let i = 0; i < out.length; i++) {
         const candidate: Candidate = out[i]!;
         if (candidate === skipped) batch.counts.skipped++;
         else if (Array.isArray(candidate)) reject(candidate, place, i);
         else admit(candidate, place, i);
+        weight += share;
         count(place);
       }
-      if (weight >= limits.weight) cut(place.end);
     },
     fault(reason, place, message) {
       if (reason !== 'no_rows' && reason !== 'empty_payload') batch.counts.rows++;

@@ -1,8 +1,11 @@
 import type { Profile, Rule } from '#contracts';
 import { type Attempt, needsExactPass, type Site } from './attempt.ts';
 import { type DateParser, compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
+import { durationSeconds } from './duration.ts';
 import { plainDecimal, plainInt64, survivesDouble } from './exact-number.ts';
 import { NumberText } from './json-rows.ts';
+import { numberReader } from './number-format.ts';
+import { decimalScaler, floatScaler } from './scale.ts';
 import { type Ambiguity, zoneOf } from './zone.ts';
 
 /** Casts a present value; undefined when it cannot, with the failure noted in the attempt. */
@@ -84,6 +87,60 @@ export const castBoolean: Cast<boolean> = (value, attempt, site) => {
     typeof value === 'string' || typeof value === 'number' ? truths.get(String(value).toLowerCase()) : undefined;
   return known ?? attempt.fail(site, 'cast_failed', 'The value is neither true nor false.', shownValue(value));
 };
+
+/** Seconds of an ISO 8601 duration; a number is one of seconds. */
+export const castDuration: Cast<number> = (value, attempt, site) => {
+  if (typeof value !== 'string') return castFloat(value, attempt, site);
+  const seconds = durationSeconds(value);
+  if (seconds !== undefined) return seconds;
+  return attempt.fail(
+    site,
+    'cast_failed',
+    'The value is not an ISO 8601 duration of weeks, days, hours, minutes and seconds.',
+    value,
+  );
+};
+
+/** A cast behind the rule's `number_format` and `scale`. */
+export function castFormatted(rule: Rule, cast: Cast<number>): Cast<number> {
+  const read = formatted(rule, cast);
+  if (rule.scale === undefined) return read;
+  const scale = floatScaler(rule.scale);
+  return (value, attempt, site) => {
+    const n = read(value, attempt, site);
+    if (n === undefined) return undefined;
+    const product = scale(n);
+    if (Number.isFinite(product)) return product;
+    return attempt.fail(site, 'cast_failed', 'The number is too large once it is scaled.', shownValue(value));
+  };
+}
+
+/** The same for exact casts. */
+export function castFormattedExact(rule: Rule, cast: typeof castDecimal): Cast<string> {
+  if (rule.scale === undefined) return formatted(rule, cast);
+  // What is to be a whole number may become one by the scale alone.
+  const read = formatted(rule, castDecimal);
+  const scale = decimalScaler(rule.scale);
+  return (value, attempt, site) => {
+    const plain = read(value, attempt, site);
+    if (plain === undefined) return undefined;
+    const product = scale(plain);
+    if (product !== undefined) return cast(product, attempt, site);
+    return attempt.fail(site, 'cast_failed', 'The number has too many digits once it is scaled.', shownValue(value));
+  };
+}
+
+function formatted<T>(rule: Rule, cast: Cast<T>): Cast<T> {
+  if (rule.number_format === undefined) return cast;
+  const read = numberReader(rule.number_format);
+  return (value, attempt, site) => {
+    if (typeof value !== 'string') return cast(value, attempt, site);
+    const plain = read(value);
+    if (plain !== undefined) return cast(plain, attempt, site);
+    attempt.exactText = undefined;
+    return attempt.fail(site, 'cast_failed', 'The number is not written as number_format says.', value);
+  };
+}
 
 function shownValue(value: unknown): unknown {
   return value instanceof NumberText ? value.value : value;

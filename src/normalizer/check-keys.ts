@@ -11,7 +11,9 @@ type Field = RecordRule['key'][number];
 export function checkKeys(rules: readonly RecordRule[], problem: (pointer: string, message: string) => void): void {
   const seen = new Map<string, { index: number; rule: RecordRule }[]>();
   for (const [index, rule] of rules.entries()) {
-    const identity = canonicalJson([rule.kind, rule.key.map(plain)]);
+    // A condition may tell the records of two rules apart; what it says is known only when a row comes.
+    if (rule.when !== undefined) continue;
+    const identity = canonicalJson([rule.kind, rule.key.map(plain), rule.explode ?? null]);
     const before = seen.get(identity) ?? [];
     const twin = before.find((other) => !readOtherColumns(rule, other.rule));
     if (twin !== undefined) problem(`/records/${index}/key`, advice(rule, index, twin.index));

@@ -7,6 +7,7 @@ import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, type RowValue } from './path.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
+import { dialectOf, isTable } from './csv-dialect.ts';
 import { streamingSteps } from './select-path.ts';
 import { zoneOf } from './zone.ts';
 
@@ -30,7 +31,7 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   }
   checkFormat(profile, problem);
   checkKeys(profile.records, problem);
-  const columns = profile.format === 'csv' ? new Columns() : undefined;
+  const columns = isTable(profile) ? new Columns() : undefined;
   const mappers = profile.records.map((rule, index) =>
     compileRecord(rule, { profile, columns, index, problem, recordId }),
   );
@@ -42,13 +43,14 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
 /** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
 function rowMapper(mappers: readonly RecordMapper[], exact: boolean): CompiledProfile['map'] {
   const attempt = new Attempt();
+  let rowText: string | undefined;
   function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: Candidate[]): number {
-    attempt.exactPass = exactPass;
-    attempt.weight = 0;
+    attempt.beginRow(rowText, exactPass);
     for (const mapper of mappers) mapper(row, place, attempt, out);
     return attempt.weight;
   }
   return (row, text, place, out) => {
+    rowText = text;
     // CSV fields are texts: there is nothing to read again.
     if (text === undefined) return mapAll(row, true, place, out);
     if (exact && longNumber.test(text)) return mapAll(parseExact(text), true, place, out);
@@ -93,15 +95,17 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
     if (format !== 'json') problem('/select', `only format json has a selection, and this is ${format}`);
     else if (streamingSteps(select) === undefined) checkQuery(select, problem);
   }
-  if (csv !== undefined && format !== 'csv') problem('/csv', `only format csv has this, and this is ${format}`);
-  if (format === 'csv' && csv?.header === false && csv.columns === undefined)
+  if (csv !== undefined && !isTable(profile))
+    problem('/csv', `only formats csv and tsv have this, and this is ${format}`);
+  if (csv?.header === false && csv.columns === undefined)
     problem('/csv/columns', 'without a header the columns need names');
   for (const option of ['delimiter', 'quote'] as const) {
     const character = csv?.[option];
     if (character !== undefined && !/^[\t -~]$/.test(character))
       problem(`/csv/${option}`, 'one ASCII character (or tab) is needed');
   }
-  if ((csv?.delimiter ?? ',') === (csv?.quote ?? '"')) problem('/csv/quote', 'quote and delimiter are the same');
+  const { delimiter, quote } = dialectOf(profile);
+  if (delimiter === quote) problem('/csv/quote', 'quote and delimiter are the same');
   if (new Set(csv?.columns).size !== (csv?.columns?.length ?? 0)) problem('/csv/columns', 'a name occurs twice');
   try {
     if (profile.timezone !== undefined) zoneOf(profile.timezone);

@@ -1,10 +1,24 @@
 import { isoMs } from '#kit';
 import type { FieldRule, Profile, Rule } from '#contracts';
 import { Attempt, type Site } from './attempt.ts';
-import { castBoolean, castDatetime, castDecimal, castEpoch, castFloat, castInt64, castText } from './cast.ts';
+import {
+  castBoolean,
+  castDatetime,
+  castDecimal,
+  castDuration,
+  castEpoch,
+  castFloat,
+  castFormatted,
+  castFormattedExact,
+  castInt64,
+  castText,
+} from './cast.ts';
 import { FormatError } from './date-format.ts';
+import { compileExpression, type Expression, ExpressionError, ExpressionFailure } from './expression.ts';
 import { NumberText } from './json-rows.ts';
-import { type Cell, type Columns, compilePath, PathError, type RowValue } from './path.ts';
+import { replacer } from './replace.ts';
+import { usableFactor } from './scale.ts';
+import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
 /** Reads one field of a row. Undefined: missing, or failed (then the attempt says so). */
 export interface Field<T> {
@@ -20,7 +34,7 @@ export interface FieldSetting {
   profile: Profile;
   /** CSV columns; undefined for JSON rows. */
   columns: Columns | undefined;
-  unpivot: boolean;
+  division: Division;
   /** Always required, whatever the rule says. */
   required: boolean;
   /** `records[0].ts`, and its JSON pointer in the profile. */
@@ -33,37 +47,42 @@ export const unknownZone = 'there is no such time zone; use an IANA name such as
 
 type CastName = NonNullable<Rule['cast']>;
 const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us'];
-const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal'];
+const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal', 'duration_s'];
 
 /** A text: dimensions, key parts, names. Numbers, truths and times take their canonical text. */
 export function textField(rule: FieldRule, setting: FieldSetting): Field<string> {
-  const full = ruleOf(rule);
+  const full = checkedScale(ruleOf(rule), setting);
   const name = full.cast ?? 'text';
   if (timeCasts.includes(name)) {
     return compile(full, setting, name, timeCast(name, full, setting), (ms) => isoMs(ms));
   }
-  if (name === 'int64') return compile(full, setting, name, castInt64, same);
-  if (name === 'decimal') return compile(full, setting, name, castDecimal, same);
-  if (name === 'float') return compile(full, setting, name, castFloat, (n) => String(n));
+  if (name === 'int64') return compile(full, setting, name, castFormattedExact(full, castInt64), same);
+  if (name === 'decimal') return compile(full, setting, name, castFormattedExact(full, castDecimal), same);
+  if (name === 'float') return compile(full, setting, name, castFormatted(full, castFloat), (n) => String(n));
+  if (name === 'duration_s') return compile(full, setting, name, castFormatted(full, castDuration), (n) => String(n));
   if (name === 'boolean') return compile(full, setting, name, castBoolean, (b) => (b ? 'true' : 'false'));
   return compile(full, setting, name, castText, same);
 }
 
 /** A number: measures and values. */
 export function numberField(rule: FieldRule, setting: FieldSetting): Field<number> {
-  const full = ruleOf(rule);
+  const full = checkedScale(ruleOf(rule), setting);
   const name = full.cast ?? 'float';
-  if (name === 'int64') return compile(full, setting, name, castInt64, Number);
-  if (name === 'decimal') return compile(full, setting, name, castDecimal, Number);
+  if (name === 'int64') return compile(full, setting, name, castFormattedExact(full, castInt64), Number);
+  if (name === 'decimal') return compile(full, setting, name, castFormattedExact(full, castDecimal), Number);
   if (name === 'boolean') return compile(full, setting, name, castBoolean, (b) => (b ? 1 : 0));
+  if (name === 'duration_s') return compile(full, setting, name, castFormatted(full, castDuration), same);
   if (name !== 'float')
-    setting.problem(`${setting.pointer}/cast`, `\`${name}\` gives no number; use float, int64, decimal or boolean`);
-  return compile(full, setting, name, castFloat, same);
+    setting.problem(
+      `${setting.pointer}/cast`,
+      `\`${name}\` gives no number; use float, int64, decimal, boolean or duration_s`,
+    );
+  return compile(full, setting, name, castFormatted(full, castFloat), same);
 }
 
 /** An instant in milliseconds: ts. */
 export function timeField(rule: FieldRule, setting: FieldSetting): Field<number> {
-  const full = ruleOf(rule);
+  const full = checkedScale(ruleOf(rule), setting);
   const name = full.cast ?? 'datetime';
   if (!timeCasts.includes(name))
     setting.problem(
@@ -79,6 +98,14 @@ function same<T>(value: T): T {
 
 function ruleOf(rule: FieldRule): Rule {
   return typeof rule === 'string' ? { path: rule } : rule;
+}
+
+/** A factor that cannot be computed with is reported, and left out so that compiling can go on. */
+function checkedScale(rule: Rule, { pointer, problem }: FieldSetting): Rule {
+  if (rule.scale === undefined || usableFactor(rule.scale)) return rule;
+  problem(`${pointer}/scale`, 'the factor is zero, or has too many digits');
+  const { scale: _, ...rest } = rule;
+  return rest;
 }
 
 type CastOf<C> = (value: unknown, attempt: Attempt, site: Site) => C | undefined;
@@ -104,7 +131,7 @@ function timeBound(option: 'earliest' | 'latest', rule: Rule, setting: FieldSett
   const ms = unboundedTimeCast('datetime', { format: 'iso', timezone: rule.timezone }, setting)(text, trial, {
     rule: setting.rule,
     pointer: '',
-    ofCell: false,
+    ofPart: false,
   });
   if (ms === undefined) setting.problem(`${setting.pointer}/${option}`, 'must be a date or an RFC 3339 instant');
   return ms;
@@ -131,31 +158,35 @@ function compile<C, T>(
   finish: (cast: C) => T,
 ): Field<T> {
   checkOptions(rule, setting, name);
-  const path = pathOf(rule, setting);
-  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofCell: path?.special !== undefined };
-  const convert = withRange(
-    rule,
-    (value, attempt) => {
-      const typed = cast(value, attempt, site);
-      return typed === undefined ? undefined : finish(typed);
-    },
-    site,
-  );
+  const path = rule.cel === undefined ? pathOf(rule, setting) : undefined;
+  const expression = rule.cel === undefined ? undefined : expressionOf(rule.cel, 'any', setting, '/cel');
+  const ofPart = expression === undefined ? path?.ofPart === true : setting.division !== undefined;
+  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofPart };
+  const bounded = withRange(rule, cast, setting);
+  const convert = (value: unknown, attempt: Attempt): T | undefined => {
+    const typed = bounded(value, attempt, site);
+    return typed === undefined ? undefined : finish(typed);
+  };
   const exact = name === 'int64' || name === 'decimal';
-  const cellNulls = path?.special === '@cell' ? (rule.null_values ?? []) : undefined;
-  if (rule.const !== undefined || path === undefined) {
-    return { read: fixed(rule.const ?? '', 'const', convert, setting), site, exact, cellNulls };
+  const cellNulls = path?.isCell === true ? (rule.null_values ?? []) : undefined;
+  const get = expression ?? path?.get;
+  if (get === undefined) {
+    // Without a constant there is a path or an expression that is wrong, and has been reported.
+    const read = rule.const === undefined ? () => undefined : fixed(rule.const, 'const', convert, setting);
+    return { read, site, exact, cellNulls };
   }
   const required = setting.required || rule.required === true;
   const fallback = rule.default === undefined ? undefined : fixed(rule.default, 'default', convert, setting);
   const missing = fallback ?? (required ? (_row: RowValue, attempt: Attempt) => attempt.miss(site) : () => undefined);
   const clean = cleaner(rule, setting.profile);
   const mapped = mapper(rule);
-  const { get } = path;
+  const mayFail = expression !== undefined;
 
   const read = (row: RowValue, attempt: Attempt): T | undefined => {
-    const value = clean(get(row, attempt.cell));
+    const value = clean(get(row, attempt));
     if (value === undefined) return missing(row, attempt);
+    if (mayFail && value instanceof ExpressionFailure)
+      return attempt.fail(site, 'expression_failed', value.message, row);
     if (mapped === undefined) return convert(value, attempt);
     const replaced = mapped(value);
     if (replaced !== undefined) return convert(replaced, attempt);
@@ -173,10 +204,26 @@ function compile<C, T>(
 function pathOf(rule: Rule, setting: FieldSetting): ReturnType<typeof compilePath> | undefined {
   if (rule.path === undefined) return undefined;
   try {
-    return compilePath(rule.path, setting.columns, setting.unpivot);
+    return compilePath(rule.path, setting.columns, setting.division);
   } catch (error) {
     if (!(error instanceof PathError)) throw error;
     setting.problem(`${setting.pointer}/path`, error.message);
+    return undefined;
+  }
+}
+
+/** The expression of a rule or condition; one that is not valid is reported at `member`, and left out. */
+export function expressionOf(
+  source: string,
+  wanted: 'bool' | 'any',
+  { columns, division, pointer, problem }: Pick<FieldSetting, 'columns' | 'division' | 'pointer' | 'problem'>,
+  member: string,
+): Expression | undefined {
+  try {
+    return compileExpression(source, { columns, division, wanted });
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    problem(`${pointer}${member}`, error.message);
     return undefined;
   }
 }
@@ -189,10 +236,16 @@ function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
         problem(`${pointer}/${option}`, `only a datetime has a ${option}, and this is cast to ${name}`);
     }
   }
-  for (const option of ['min', 'max'] as const) {
+  for (const option of ['min', 'max', 'scale', 'clamp', 'number_format'] as const) {
     if (rule[option] !== undefined && !numberCasts.includes(name))
       problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
   }
+  if (rule.number_format !== undefined && name === 'duration_s')
+    problem(`${pointer}/number_format`, 'a duration is written as ISO 8601 says');
+  if (rule.number_format !== undefined && (rule.number_format.decimal ?? '.') === rule.number_format.group)
+    problem(`${pointer}/number_format`, 'the decimal and the group separator are the same');
+  if (rule.clamp === true && rule.min === undefined && rule.max === undefined)
+    problem(`${pointer}/clamp`, 'clamp needs min or max');
   for (const option of ['earliest', 'latest'] as const) {
     if (rule[option] !== undefined && !timeCasts.includes(name))
       problem(`${pointer}/${option}`, `only a time has ${option}, and this is cast to ${name}`);
@@ -219,18 +272,22 @@ function fixed<T>(
   };
 }
 
-function withRange<T>(
-  rule: Rule,
-  convert: (value: unknown, attempt: Attempt) => T | undefined,
-  site: Site,
-): typeof convert {
+function withRange<C>(rule: Rule, cast: CastOf<C>, setting: FieldSetting): CastOf<C> {
   const { min = -Infinity, max = Infinity } = rule;
-  if (rule.min === undefined && rule.max === undefined) return convert;
-  return (value, attempt) => {
-    const result = convert(value, attempt);
+  if (rule.min === undefined && rule.max === undefined) return cast;
+  const least = rule.clamp === true ? bound('min', rule, setting) : undefined;
+  const most = rule.clamp === true ? bound('max', rule, setting) : undefined;
+  return (value, attempt, site) => {
+    const result = cast(value, attempt, site);
     if (result === undefined) return undefined;
     const n = Number(result);
     if (n >= min && n <= max) return result;
+    const instead = n < min ? least : most;
+    if (instead !== undefined) {
+      attempt.exactText = undefined;
+      // The cast's own form of a number: a double, or its text where digits are kept.
+      return (typeof result === 'string' ? String(instead) : instead) as C;
+    }
     return attempt.fail(
       site,
       'value_out_of_range',
@@ -240,14 +297,26 @@ function withRange<T>(
   };
 }
 
+/** A bound that values are set to must itself be one that the cast could give. */
+function bound(option: 'min' | 'max', rule: Rule, setting: FieldSetting): number | undefined {
+  const limit = rule[option];
+  if (limit !== undefined && rule.cast === 'int64' && !Number.isSafeInteger(limit))
+    setting.problem(`${setting.pointer}/${option}`, 'an int64 is clamped to whole numbers only');
+  return limit;
+}
+
 /** The values that count as missing become undefined; texts are trimmed and take their case. */
 function cleaner(rule: Rule, profile: Profile): (value: unknown) => unknown {
   const nulls = nullValues(profile.null_values, rule.null_values);
   const trim = rule.trim !== false;
+  const replaceIn = rule.replace === undefined ? undefined : replacer(rule.replace);
+  const collapse = rule.collapse === true;
   const change = rule.case === 'lower' ? toLower : rule.case === 'upper' ? toUpper : undefined;
   return (value) => {
     if (typeof value === 'string') {
-      const text = trim ? trimmed(value) : value;
+      const kept = replaceIn === undefined ? value : replaceIn(value);
+      const joined = collapse ? kept.replace(whiteSpace, ' ') : kept;
+      const text = trim ? trimmed(joined) : joined;
       if (text === '' || nulls?.has(text) === true) return undefined;
       return change === undefined ? text : change(text);
     }
@@ -259,15 +328,17 @@ function cleaner(rule: Rule, profile: Profile): (value: unknown) => unknown {
 }
 
 /** Tells whether an unpivoted cell is empty. */
-export function emptyCell(profile: Profile, more: readonly string[]): (cell: Cell) => boolean {
+export function emptyCell(profile: Profile, more: readonly string[]): (cell: unknown) => boolean {
   const clean = cleaner({ null_values: [...more] }, profile);
-  return ({ cell }) => clean(cell) === undefined;
+  return (cell) => clean(cell) === undefined;
 }
 
 function nullValues(...lists: (readonly string[] | undefined)[]): Set<string> | undefined {
   const all = lists.flatMap((list) => list ?? []);
   return all.length === 0 ? undefined : new Set(all);
 }
+
+const whiteSpace = /\s+/g;
 
 function trimmed(text: string): string {
   const { length } = text;

@@ -4,6 +4,8 @@
  * For every payload: candidates = records + quarantined + deduplicated + skipped; nothing vanishes. Repeating a task changes nothing.
  */
 import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
+import type { RequestContext } from '#kit';
+import type { CanonicalFork, CanonicalStore, RecordChanges } from '#storage';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
@@ -48,9 +50,17 @@ export interface Normalizer {
   check(profile: Profile): void;
   /**
    * Normalizes one payload: batches to the canonical store, failures to quarantine, one ledger entry a batch; open quarantine rows of the
-   * same payload under other versions of the profile become `superseded`. Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
+   * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
    */
   normalize(task: NormalizeTask): Promise<NormalizeOutcome>;
+
+  /** What a profile version would make of payloads, in numbers; writes nothing. Errors: as `normalize`. */
+  judge(task: JudgeTask): Promise<Judgement>;
+  /**
+   * What a profile version would make of payloads, in a fork of the store that holds the source's records as they would be then.
+   * The caller closes the fork. Live records, quarantine and ledger stay as they are. Errors: as `normalize`.
+   */
+  rehearse(task: RehearseTask): Promise<Rehearsal>;
 
   /** Quarantine rows, newest first; `after` is the cursor of the page before. */
   quarantined(
@@ -64,6 +74,48 @@ export interface Normalizer {
   ): Promise<{ source_id: string; reason_code: ReasonCode; count: number }[]>;
   /** One row, with the bytes of its source row (first 64 KiB). Errors: `not_found`. */
   quarantinedRow(tenantId: string, quarantineId: string): Promise<{ record: QuarantineRecord; bytes: Buffer }>;
+  /**
+   * Gives open rows up, with a ledger entry `quarantine.discarded`; returns how many. Errors: `not_found` when there are none;
+   * `conflict` when the row named is not open.
+   */
+  discard(context: RequestContext, scope: DiscardScope, reason: string): Promise<number>;
+}
+
+export type DiscardScope = { quarantineId: string } | { sourceId: string; reasonCode: ReasonCode };
+
+export interface JudgeTask {
+  tenantId: string;
+  sourceId: string;
+  payloads: readonly RawRef[];
+  /** A version as it is applied, or as it would be. */
+  profile: AppliedProfile;
+  signal: AbortSignal;
+}
+
+/** What would become of the rows of some payloads. */
+export interface Judgement {
+  payloads: number;
+  counts: Counts;
+  /**
+   * By reason: quarantine rows of these payloads that stand open, how many of them would be recovered, how many rows this version refuses,
+   * and how many would stand open then: without those that were discarded before.
+   */
+  reasons: { reason_code: ReasonCode; open: number; recovered: number; refused: number; after: number }[];
+}
+
+export interface RehearseTask extends JudgeTask {
+  /** Default: the live records. */
+  base?: CanonicalStore;
+  /** Starts without the source's records: only what the payloads give is there then. */
+  alone?: boolean;
+  /** How many examples of each kind of change. */
+  examples: number;
+}
+
+export interface Rehearsal extends Judgement {
+  /** The source's records beside those of the base. */
+  changes: RecordChanges;
+  store: CanonicalFork;
 }
 
 export interface QuarantineFilter {
@@ -75,3 +127,5 @@ export interface QuarantineFilter {
 }
 
 export { createNormalizer } from './normalizer.ts';
+export { inferProfile, type Inference, type InferInput } from './infer.ts';
+export { preview, type Preview, type PreviewOptions } from './preview.ts';

@@ -136,7 +136,7 @@ describe('normalize', () => {
     expect((await normalizer.quarantined('default', { sourceId: source })).items).toHaveLength(4);
   });
 
-  it('supersedes what another version of the profile found wrong with the payload', async () => {
+  it('recovers or supersedes what another version of the profile found wrong with the payload', async () => {
     await normalizer.normalize(await task(profile, mixed));
     const lenient = { ...profile, version: '1.0.1', records: [event({ ts: { const: '2020-01-01' }, measures: {} })] };
     const given = await task(lenient, mixed);
@@ -144,7 +144,14 @@ describe('normalize', () => {
     expect(outcome.written).toMatchObject({ inserted: 1, moved: 2 });
     const open = await normalizer.quarantined('default', { sourceId: source });
     expect(open.items.map((r) => r.profile_version)).toEqual(['1.0.1', '1.0.1']);
-    expect((await normalizer.quarantined('default', { sourceId: source, state: 'superseded' })).items).toHaveLength(4);
+    const inState = async (state: 'recovered' | 'superseded') =>
+      (await normalizer.quarantined('default', { sourceId: source, state })).items
+        .map((r) => r.byte_start)
+        .toSorted((a, b) => a - b);
+    // The row that gives a record now; and the two that this version refuses as well, each with a row of its own.
+    expect(new Set(await inState('recovered')).size).toBe(1);
+    expect(await inState('recovered')).toHaveLength(2);
+    expect(await inState('superseded')).toEqual(open.items.map((r) => r.byte_start).toSorted((a, b) => a - b));
     expect((await canonical.countBySource('default')).get(source)).toBe(3);
   });
 

@@ -6,10 +6,12 @@ import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
 import { batches } from './batches.ts';
 import { compileProfile } from './compile.ts';
-import type { BatchFrame } from './contract-check.ts';
+import { frameOf } from './frame.ts';
 import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
-import { supersedeOthers } from './quarantine-writer.ts';
+import { discardQuarantined } from './quarantine-discard.ts';
+import { openElsewhere, settleOthers } from './quarantine-writer.ts';
+import { judge, rehearse } from './rehearse.ts';
 import { retireOthers } from './retire-others.ts';
 
 export interface NormalizerDeps {
@@ -28,6 +30,9 @@ export function createNormalizer(deps: NormalizerDeps): Normalizer {
       compileProfile(profile, () => '');
     },
     normalize: (task) => normalize(deps, task),
+    judge: (task) => judge(deps, task),
+    rehearse: (task) => rehearse(deps, task),
+    discard: (context, what, reason) => discardQuarantined(deps, context, what, reason),
     ...quarantineReader(deps),
   };
 }
@@ -48,9 +53,13 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
     task.onProgress?.({ ...outcome.counts });
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
+  const refused = await openElsewhere(deps.relational, frame);
+  const starts = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
+      if (refused.size > 0)
+        for (const { byteStart } of batch.records) if (refused.has(byteStart)) starts.add(byteStart);
       await writing;
       writing = write(batch);
       // Awaited above or below; until then a failure must not count as unhandled.
@@ -61,24 +70,11 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
     await writing.catch(() => {});
   }
   await writing;
-  await supersedeOthers(deps.relational, frame);
+  const any = outcome.counts.records > 0;
+  await settleOthers(deps.relational, frame, { starts: [...starts], size: task.raw.size, any });
   outcome.written.retired = await retireOthers(deps, frame, task.runId);
   outcome.counts.bytes = task.raw.size;
   return outcome;
-}
-
-function frameOf({ tenantId, sourceId, raw, profile }: NormalizeTask): BatchFrame {
-  const capturedAtMs = Date.parse(raw.captured_at);
-  return {
-    tenantId,
-    sourceId,
-    rawSha256: raw.sha256,
-    profileId: profile.profile.profile,
-    profileVersion: profile.profile.version,
-    profileDigest: profile.digest,
-    revision: BigInt(profile.ordinal) * 2n ** 44n + BigInt(capturedAtMs),
-    capturedAtMs,
-  };
 }
 
 function addCounts(sum: Counts, more: Counts): void {

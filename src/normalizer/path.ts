@@ -1,19 +1,33 @@
 /** A row as mapping rules see it: a parsed JSON value, or the fields of a CSV row. */
 export type RowValue = unknown;
 
-/** What an unpivot rule adds to a row. */
-export interface Cell {
-  column: string;
-  cell: unknown;
+/** The part of a row that a candidate is made of: a column of unpivot, or an item of explode. One object serves all candidates of a rule. */
+export interface Part {
+  /** The cell, or the item. */
+  value: unknown;
+  /** The name of the column, or the item's index. */
+  label: string | number;
+  /** RFC 6901, of the part in the row. */
+  pointer(): string;
 }
 
-export type Getter = (row: RowValue, cell: Cell | undefined) => unknown;
+/** What a record rule divides its rows into, and so which names its paths may use. */
+export type Division = 'unpivot' | 'explode' | undefined;
+
+/** What a path reads besides the row. */
+export interface Divided {
+  part: Part | undefined;
+}
+
+export type Getter = (row: RowValue, of: Divided) => unknown;
 
 export interface CompiledPath {
   get: Getter;
-  /** RFC 6901, relative to the row. */
+  /** RFC 6901, relative to the row, or to the part when `ofPart`. */
   pointer: string;
-  special?: '@column' | '@cell';
+  ofPart: boolean;
+  /** The path is `@cell`. */
+  isCell: boolean;
 }
 
 /** Where each CSV column stands; filled when the header is known, -1 while it is absent. */
@@ -40,19 +54,35 @@ export class Columns {
 export class PathError extends Error {}
 
 /** Compiles a path. With `columns` the rows are CSV: the whole text is a column's name unless it starts with `$.` or `$[`. */
-export function compilePath(path: string, columns: Columns | undefined, unpivot: boolean): CompiledPath {
-  if (path === '@column' || path === '@cell') {
-    if (!unpivot) throw new PathError(`${path} has a meaning only in a record rule with unpivot`);
-    const get: Getter = path === '@column' ? (_row, cell) => cell!.column : (_row, cell) => cell!.cell;
-    return { get, pointer: '', special: path };
-  }
+export function compilePath(path: string, columns: Columns | undefined, division: Division): CompiledPath {
+  if (path === '@column' || path === '@cell') return cellPath(path, division);
+  if (division === 'explode' && /^@(?:index$|item(?:$|[.[]))/.test(path)) return itemPath(path);
   const query = path.startsWith('$.') || path.startsWith('$[') || path === '$';
   const steps = query ? pathSteps(path, 1, true) : columns === undefined ? pathSteps(`.${path}`, 0, false) : [path];
   const pointer = pointerTo(steps);
-  if (columns === undefined) return { get: follow(steps), pointer };
+  if (columns === undefined) return { get: follow(steps), pointer, ofPart: false, isCell: false };
   if (steps.length !== 1 || typeof steps[0] !== 'string') throw new PathError('a CSV row has columns alone: name one');
   const slot = columns.slot(steps[0]);
-  return { get: (row) => (row as string[])[slot.index], pointer };
+  return { get: (row) => (row as string[])[slot.index], pointer, ofPart: false, isCell: false };
+}
+
+function cellPath(path: '@column' | '@cell', division: Division): CompiledPath {
+  if (division !== 'unpivot') throw new PathError(`${path} has a meaning only in a record rule with unpivot`);
+  const get: Getter = path === '@column' ? (_row, { part }) => part!.label : (_row, { part }) => part!.value;
+  return { get, pointer: '', ofPart: true, isCell: path === '@cell' };
+}
+
+/** `@index`, `@item`, and steps into the item: `@item.x`. */
+function itemPath(path: string): CompiledPath {
+  if (path === '@index') return { get: (_row, { part }) => part!.label, pointer: '', ofPart: true, isCell: false };
+  const steps = pathSteps(path.slice('@item'.length), 0, false);
+  const inside = follow(steps);
+  return {
+    get: (_row, of) => inside(of.part!.value, of),
+    pointer: pointerTo(steps),
+    ofPart: true,
+    isCell: false,
+  };
 }
 
 export function pointerTo(steps: readonly (string | number)[]): string {

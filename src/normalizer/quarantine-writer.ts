@@ -57,11 +57,43 @@ function quarantineId(frame: BatchFrame, r: Rejection): string {
   return shortId(['quarantine', tenantId, sourceId, rawSha256, profileDigest, ...place, r.rule, r.reason]);
 }
 
-/** What other versions of the profile found wrong with this payload no longer stands open: this version has judged it anew. */
-export async function supersedeOthers(relational: Relational, frame: BatchFrame): Promise<number> {
-  return relational.execute(
-    `update quarantine set state = 'superseded'
+/** Where rows of a payload start that other versions of the profile refused and that stand open. */
+export async function openElsewhere(relational: Relational, frame: BatchFrame): Promise<Set<number>> {
+  const rows = await relational.query<{ at: string }>(
+    `select distinct byte_start::text as at from quarantine
      where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest <> $4 and state = 'open'`,
     [frame.tenantId, frame.rawSha256, frame.sourceId, frame.profileDigest],
+  );
+  return new Set(rows.map((row) => Number(row.at)));
+}
+
+/**
+ * What other versions of the profile found wrong with this payload no longer stands open, for this version has judged it anew: rows that
+ * now give a record, and of which nothing is refused again, are `recovered`; the others `superseded`. What concerned the payload as a
+ * whole is recovered with any record. Repeatable.
+ */
+export async function settleOthers(
+  relational: Relational,
+  frame: BatchFrame,
+  recovered: { starts: readonly number[]; size: number; any: boolean },
+): Promise<number> {
+  return relational.execute(
+    `update quarantine q set state = case
+       when (q.byte_start = any($5::bigint[]) or ($6 and q.rule = 'format' and q.byte_start = 0 and q.byte_end >= $7::bigint))
+         and not exists (
+           select 1 from quarantine again
+           where again.tenant_id = q.tenant_id and again.raw_sha256 = q.raw_sha256 and again.source_id = q.source_id
+             and again.profile_digest = $4 and again.byte_start = q.byte_start and again.candidate = q.candidate)
+       then 'recovered' else 'superseded' end
+     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest <> $4 and state = 'open'`,
+    [
+      frame.tenantId,
+      frame.rawSha256,
+      frame.sourceId,
+      frame.profileDigest,
+      recovered.starts,
+      recovered.any,
+      recovered.size,
+    ],
   );
 }

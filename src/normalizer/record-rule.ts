@@ -1,8 +1,10 @@
 import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
 import type { Attempt, Failure, Site } from './attempt.ts';
-import { emptyCell, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
-import { type Cell, type Columns, isObject, pointerTo, type RowValue } from './path.ts';
+import { exploding } from './explode.ts';
+import { ExpressionFailure } from './expression.ts';
+import { emptyCell, expressionOf, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
+import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** Where the row under way stands in its payload. */
 export interface RowPlace {
@@ -43,15 +45,39 @@ interface Fields {
 
 export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
   const fields = compileFields(rule, setting);
-  const build = builder(rule, fields, setting);
+  const build = conditional(rule, setting, builder(rule, fields, setting));
+  if (rule.unpivot !== undefined && rule.explode !== undefined)
+    setting.problem(`/records/${setting.index}/explode`, 'a record rule has either unpivot or explode');
   if (rule.unpivot !== undefined) return unpivoting(rule.unpivot, fields, setting, build);
+  if (rule.explode !== undefined) return exploding(rule, setting, build);
   return (row, place, attempt, out) => {
     attempt.begin(undefined);
     out.push(build(row, place, attempt));
   };
 }
 
-type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
+export type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
+
+function divisionOf(rule: RecordRule): Division {
+  if (rule.unpivot !== undefined) return 'unpivot';
+  return rule.explode === undefined ? undefined : 'explode';
+}
+
+/** Skips the candidates that the rule's condition refuses. */
+function conditional(rule: RecordRule, { columns, index, problem }: RecordSetting, build: Build): Build {
+  if (rule.when === undefined) return build;
+  const division = divisionOf(rule);
+  const holds = expressionOf(rule.when, 'bool', { columns, division, problem, pointer: `/records/${index}` }, '/when');
+  const site: Site = { rule: `records[${index}].when`, pointer: '', ofPart: division !== undefined };
+  return (row, place, attempt) => {
+    const answer = holds?.(row, attempt);
+    if (answer === true) return build(row, place, attempt);
+    if (answer === false) return skipped;
+    const message = answer instanceof ExpressionFailure ? answer.message : 'The condition is neither true nor false.';
+    attempt.fail(site, 'expression_failed', message, row);
+    return attempt.failures;
+  };
+}
 
 function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   const { profile, columns, index, problem } = setting;
@@ -60,7 +86,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
     columns,
     problem,
     required,
-    unpivot: rule.unpivot !== undefined,
+    division: divisionOf(rule),
     rule: `records[${index}].${member}`,
     pointer: `/records/${index}${pointer}`,
   });
@@ -158,16 +184,16 @@ function unpivoting(
     profile,
     all.flatMap((field) => field?.cellNulls ?? []),
   );
-  const site: Site = { rule: `records[${index}].unpivot`, pointer: '', ofCell: true };
+  const site: Site = { rule: `records[${index}].unpivot`, pointer: '', ofPart: true };
   const skips = unpivot.on_missing !== 'quarantine';
   const eachCell = cellsOf(unpivot, columns);
-  const cell: Cell = { column: '', cell: undefined };
+  const part: Part = { label: '', value: undefined, pointer: () => pointerTo([part.label]) };
   return (row, place, attempt, out) => {
     eachCell(row, (column, value) => {
-      cell.column = column;
-      cell.cell = value;
-      attempt.begin(cell);
-      if (!isEmpty(cell)) out.push(build(row, place, attempt));
+      part.label = column;
+      part.value = value;
+      attempt.begin(part);
+      if (!isEmpty(value)) out.push(build(row, place, attempt));
       else if (skips) out.push(skipped);
       else {
         attempt.fail(site, 'missing_field', 'The cell is missing or empty.', undefined);

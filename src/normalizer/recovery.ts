@@ -4,7 +4,8 @@ import type { ReasonCode } from '#contracts';
 export const recoveryOf: Record<ReasonCode, string> = {
   parse_error: 'Look at the bytes; correct them at the upstream and ingest again.',
   truncated: 'Ingest again: the upstream broke off. If it repeats, ask for smaller pages.',
-  invalid_utf8: 'Have the upstream send UTF-8, then ingest again.',
+  invalid_utf8:
+    'Declare csv.encoding in a new version of the profile if the upstream writes another encoding; else have it send UTF-8, and ingest again.',
   ragged_row:
     'Look at the row for an unquoted delimiter; correct it at the upstream, or csv.delimiter and csv.quote in the profile.',
   row_too_large: 'Have the upstream send smaller rows, or select smaller ones in the profile.',
@@ -21,6 +22,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
   value_out_of_range:
     'Widen min and max in a new version of the profile if the value is right; otherwise correct the upstream.',
   value_not_mapped: 'Add the value to the map, or give it a default, in a new version of the profile.',
+  expression_failed:
+    'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
   contract_violation:
     'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
 };

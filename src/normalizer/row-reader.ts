@@ -1,12 +1,13 @@
 import { isAscii } from 'node:buffer';
 import type { ReasonCode } from '#contracts';
 import type { CompiledProfile } from './compile.ts';
-import { decode, jsonRows } from './json-rows.ts';
+import { byteOrderMark, decoderOf, dialectOf, isTable } from './csv-dialect.ts';
+import { jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
 import { splitByQuery } from './select-document.ts';
 import { streamingSteps } from './select-path.ts';
-import { type CsvDialect, csvFields, splitCsv } from './split-csv.ts';
+import { csvFields, splitCsv } from './split-csv.ts';
 import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
 
@@ -27,8 +28,6 @@ export interface RowReader {
   bytes(): number;
 }
 
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-
 /** Bytes in any division, candidates out: the pure half of the normalizer. */
 export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
   let rows = 0;
@@ -36,6 +35,8 @@ export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: 
   /** The splitters know nothing of a byte order mark before the text. */
   let shift = 0;
   let head: Buffer | undefined = Buffer.alloc(0);
+  const { encoding } = dialectOf(compiled.profile);
+  const mark = byteOrderMark(encoding);
   const out: Candidate[] = [];
 
   const fault: RowSink['fault'] = (reason, start, end, message) => {
@@ -52,14 +53,16 @@ export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: 
   const splitter = splitterFor(compiled, caps, take, fault);
 
   function feed(chunk: Buffer): void {
-    splitter.push(chunk, isAscii(chunk) ? chunk.toString('latin1') : undefined);
+    // Of UTF-16 every other byte of plain text is ASCII too, but no character.
+    const ascii = encoding !== 'utf-16le' && isAscii(chunk);
+    splitter.push(chunk, ascii ? chunk.toString('latin1') : undefined);
   }
 
   /** Holds back the first bytes until it is clear whether they are a byte order mark. */
   function begin(chunk: Buffer, last: boolean): void {
     head = Buffer.concat([head!, chunk]);
-    if (head.length < 3 && !last) return;
-    shift = head.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
+    if (head.length < mark.length && !last) return;
+    shift = head.subarray(0, mark.length).equals(mark) ? mark.length : 0;
     const text = head.subarray(shift);
     head = undefined;
     if (text.length > 0) feed(text);
@@ -85,7 +88,7 @@ type Take = (value: unknown, text: string | undefined, start: number, end: numbe
 
 function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
   const { profile } = compiled;
-  if (profile.format === 'csv') return csvSplitter(compiled, caps, take, fault);
+  if (isTable(profile)) return csvSplitter(compiled, caps, take, fault);
   if (profile.format === 'ndjson') return ndjsonSplitter(caps, take, fault);
   const { select } = profile;
   const steps = select === undefined ? undefined : streamingSteps(select);
@@ -139,7 +142,8 @@ function ndjsonSplitter(caps: RowCaps, take: Take, fault: RowSink['fault']): Spl
 function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
   const { csv = {} } = compiled.profile;
   const columns = compiled.columns!;
-  const dialect: CsvDialect = { delimiter: csv.delimiter ?? ',', quote: csv.quote ?? '"' };
+  const dialect = dialectOf(compiled.profile);
+  const decodeRow = decoderOf(dialect.encoding);
   let expectsHeader = csv.header ?? csv.columns === undefined;
   let seen = false;
   let lost: { reason: ReasonCode; message: string } | undefined;
@@ -147,7 +151,8 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
   if (csv.columns !== undefined) columns.bind(csv.columns);
 
   function problemOf(fields: string[] | undefined | 'utf8'): { reason: ReasonCode; message: string } | undefined {
-    if (fields === 'utf8') return { reason: 'invalid_utf8', message: 'The row holds bytes that are not UTF-8.' };
+    if (fields === 'utf8')
+      return { reason: 'invalid_utf8', message: `The row holds bytes that are not ${dialect.encoding.toUpperCase()}.` };
     if (fields === undefined) return { reason: 'parse_error', message: 'The quoting of the row is wrong.' };
     if (expectsHeader || fields.length === columns.names.length) return undefined;
     return {
@@ -160,7 +165,7 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
     row(bytes, from, to, start, whole, quoted) {
       seen = true;
       if (lost !== undefined) return;
-      const text = decode(bytes, from, to, whole);
+      const text = decodeRow(bytes, from, to, whole);
       const fields = text === undefined ? 'utf8' : csvFields(text, quoted === true, dialect);
       const problem = problemOf(fields);
       if (problem !== undefined) {

@@ -1,9 +1,5 @@
+import type { CsvDialect } from './csv-dialect.ts';
 import { Carry, type RowCaps, type RowSink, type Splitter, tooLargeMessage } from './row-sink.ts';
-
-export interface CsvDialect {
-  delimiter: string;
-  quote: string;
-}
 
 /** Where the scanner stands: at a field's first byte, in a plain field, inside quotes, or behind a quote that may end them. */
 const fieldStart = 0;
@@ -18,6 +14,10 @@ const quoteSeen = 3;
 export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Splitter {
   const delimiter = dialect.delimiter.charCodeAt(0);
   const quote = dialect.quote.charCodeAt(0);
+  /** Bytes of one code unit. */
+  const unit = dialect.encoding === 'utf-16le' ? 2 : 1;
+  /** The first half of a code unit that the last chunk was cut in. */
+  let held = Buffer.alloc(0);
   const carry = new Carry(caps.rowBytes);
   let base = 0;
   let rowStart = 0;
@@ -26,7 +26,7 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
   let broken = false;
 
   function emit(bytes: Buffer, from: number, to: number, text: string | undefined): void {
-    if (to > from && bytes[to - 1] === 13) to--;
+    if (to > from && bytes[to - unit] === 13 && (unit === 1 || bytes[to - 1] === 0)) to -= unit;
     if (to === from) return;
     if (broken) {
       sink.fault('parse_error', rowStart, rowStart + to - from, 'A quoted field goes on behind its closing quote.');
@@ -49,8 +49,40 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
     broken = false;
   }
 
+  /** As the loop for bytes below, over code units of two. */
+  function pushWide(part: Buffer): void {
+    const joined = held.length === 0 ? part : Buffer.concat([held, part]);
+    const size = joined.length - (joined.length % 2);
+    held = Buffer.from(joined.subarray(size));
+    let from = 0;
+    for (let i = 0; i < size; i += 2) {
+      const c = joined[i]! | (joined[i + 1]! << 8);
+      if (state === quoted) {
+        if (c === quote) state = quoteSeen;
+      } else if (c === 10) {
+        finish(joined, from, i, undefined);
+        from = i + 2;
+        rowStart = base + from;
+      } else if (c === delimiter) state = fieldStart;
+      else if (c === quote && state !== plain) {
+        state = quoted;
+        hasQuote = true;
+      } else if (state === quoteSeen && c === 13) continue;
+      else {
+        broken ||= state === quoteSeen;
+        state = plain;
+      }
+    }
+    carry.add(joined, from, size);
+    base += size;
+  }
+
   return {
     push(chunk, text) {
+      if (unit === 2) {
+        pushWide(chunk);
+        return;
+      }
       let from = 0;
       const size = chunk.length;
       for (let i = 0; i < size; i++) {
@@ -82,6 +114,8 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
       base += size;
     },
     end() {
+      carry.add(held, 0, held.length);
+      base += held.length;
       if (carry.length === 0) return;
       if (state === quoted) {
         sink.fault('truncated', rowStart, base, 'The payload ends inside a quoted field.');
@@ -92,7 +126,11 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
 }
 
 /** The fields of one row; undefined when its quoting is wrong. */
-export function csvFields(text: string, hasQuote: boolean, dialect: CsvDialect): string[] | undefined {
+export function csvFields(
+  text: string,
+  hasQuote: boolean,
+  dialect: Pick<CsvDialect, 'delimiter' | 'quote'>,
+): string[] | undefined {
   const { delimiter, quote } = dialect;
   if (!hasQuote) return text.split(delimiter);
   const fields: string[] = [];

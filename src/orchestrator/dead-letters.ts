@@ -4,7 +4,6 @@ import type { DeadLetter } from '#contracts';
 import { ChartlyError, type RequestContext } from '#kit';
 import type { Param, Relational } from '#storage';
 import { decodeCursor, encodeCursor, pageSize } from './cursor.ts';
-import type { Handled } from './envelope.ts';
 import type { Orchestrator } from './index.ts';
 import type { Queue } from './queue.ts';
 import { isOver, toDeadLetter, type DeadLetterRow, type RunRow } from './rows.ts';
@@ -90,7 +89,7 @@ async function reopen(deps: DeadLetterDeps, unit: Unit, letter: DeadLetterRow, r
   }
   const { tx } = unit;
   await tx.execute(`update dead_letter set state = 'retried' where job_id = $1`, [letter.job_id]);
-  await deps.queue.forget(tx, letter.kind as Handled, letter.job_id);
+  await deps.queue.forget(tx, letter.kind, letter.job_id);
   await deps.queue.send(tx, { job: letter.job, errors: [], waits: 0 });
   await countJobs(unit, run, letter.kind, { failed: -1 });
   // What a fetch job still brings, its run's normalize step has to take.
@@ -106,7 +105,7 @@ async function reopen(deps: DeadLetterDeps, unit: Unit, letter: DeadLetterRow, r
   if (others.length === 0) run.error = null;
   if (isOver(run.state)) moveRun(unit, run, 'running');
   await saveRun(unit, run);
-  unit.nudge(letter.kind as Handled);
+  unit.nudge(letter.kind);
 }
 
 async function record(

@@ -2,7 +2,19 @@
  * The control plane: documents, runs, steps, jobs, dead letters. pg-boss carries jobs; our own tables are the truth. A job's effects, its
  * completion, the counters of its run and the next jobs commit in one transaction, so a job that dies is repeated and a job that is settled is never repeated.
  */
-import type { Counts, DeadLetter, Job, Report, Run, Source, Step } from '#contracts';
+import type {
+  Counts,
+  DeadLetter,
+  Job,
+  Profile,
+  ReasonCode,
+  RecoveryPreview,
+  ReplayPreview,
+  Report,
+  Run,
+  Source,
+  Step,
+} from '#contracts';
 import type { RequestContext } from '#kit';
 import type { AppliedProfile } from '#normalizer';
 
@@ -51,7 +63,26 @@ export interface Orchestrator {
   report(tenantId: string, reportId: string): Promise<Report>;
 
   /** Writes a run and its fetch job in one transaction. Errors: `not_found`, `backpressure` (too many runs of this source queued). */
-  ingest(context: RequestContext, sourceId: string, trigger: Run['trigger']): Promise<Run>;
+  ingest(context: RequestContext, sourceId: string, trigger: Exclude<Run['trigger'], 'replay'>): Promise<Run>;
+  /**
+   * A run that normalizes again what was captured before: of each request the newest payload, if it was captured in the range, under the active
+   * or the named version of the source's profile. Repeating it changes nothing. Errors: as ingest; `conflict` when a newer version made records already.
+   */
+  replay(context: RequestContext, request: ReplayRequest): Promise<Run>;
+  /**
+   * A run that normalizes again, under the active version, the payloads with open quarantine rows that another version refused.
+   * Errors: as replay; `conflict` when there are none.
+   */
+  recover(context: RequestContext, sourceId: string, reasonCode?: ReasonCode): Promise<Run>;
+  /** What a replay would change; writes nothing. `profile` is a version that need not be applied. Errors: `not_found`, `validation_failed`. */
+  previewReplay(tenantId: string, request: ReplayRequest & { profile?: Profile }): Promise<ReplayPreview>;
+  /** How many open quarantine rows a profile would recover, by source. Errors: as previewReplay. */
+  previewRecovery(tenantId: string, request: { sourceId?: string; profile?: Profile }): Promise<RecoveryPreview[]>;
+  /** How two versions of a profile differ on the current payloads of a source. Errors: as previewReplay. */
+  diffProfiles(
+    tenantId: string,
+    request: { a: ProfileChoice; b: ProfileChoice; sourceId?: string },
+  ): Promise<ReplayPreview>;
   run(tenantId: string, runId: string): Promise<RunDetail>;
   /** Newest first; `after` is the cursor of the page before. */
   runs(
@@ -80,6 +111,17 @@ export interface Orchestrator {
   totals(tenantId: string): Promise<Map<string, Counts>>;
   health(): Promise<{ queues: { queue: string; depth: number }[] }>;
 }
+
+export interface ReplayRequest {
+  sourceId: string;
+  profileVersion?: string;
+  /** Payloads captured from here on, and before `to`. */
+  from?: string;
+  to?: string;
+}
+
+/** An applied version, as `id@1.0.0`, or a profile that need not be applied. */
+export type ProfileChoice = { applied: string } | { profile: Profile };
 
 /** What a handler did, for the orchestrator to settle. */
 export type JobKind = Job['kind'];

@@ -14,8 +14,17 @@ const outcomes: Record<Run['state'], NewEntry['outcome']> = {
   cancelled: 'succeeded',
 };
 
-/** `again` tells a second ending of the same run, after a dead letter was retried, from the first. */
-export async function recordRun(audit: Audit, tx: Sql, run: Run, actor: string, again = ''): Promise<void> {
+/**
+ * `again` tells a second ending of the same run, after a dead letter was retried, from the first; `more` says what else was asked for.
+ */
+export async function recordRun(
+  audit: Audit,
+  tx: Sql,
+  run: Run,
+  actor: string,
+  again = '',
+  more: NewEntry['details'] = {},
+): Promise<void> {
   const state = run.state === 'queued' ? 'requested' : run.state;
   const { counts } = run;
   await audit.append(
@@ -30,6 +39,7 @@ export async function recordRun(audit: Audit, tx: Sql, run: Run, actor: string, 
         details: {
           source_id: run.source_id,
           trigger: run.trigger,
+          ...more,
           ...(state === 'requested'
             ? {}
             : {

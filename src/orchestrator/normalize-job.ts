@@ -4,7 +4,7 @@ import type { Counts, Job } from '#contracts';
 import { ChartlyError, isoMs } from '#kit';
 import type { AppliedProfile, BatchReceipt, NormalizeOutcome, Normalizer } from '#normalizer';
 import type { Metrics } from '#observer';
-import type { Relational } from '#storage';
+import type { Relational, Sql } from '#storage';
 import { addCounts } from './counts.ts';
 import { documentVersion, toProfile } from './documents.ts';
 import type { Claim } from './envelope.ts';
@@ -40,7 +40,8 @@ export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: Ab
   if (!settled) throw new StaleAttempt();
 }
 
-async function namedProfile(relational: Relational, job: Job): Promise<AppliedProfile> {
+/** The profile version that a job names. Errors: `not_found`. */
+export async function namedProfile(relational: Sql, job: Job): Promise<AppliedProfile> {
   const { profile_id: id = '', profile_version: version = '' } = job;
   const row = await documentVersion(relational, job.tenant_id, 'profile', id, version);
   if (row === undefined) throw new ChartlyError('not_found', `Profile ${id} ${version} is not applied.`);

@@ -13,6 +13,7 @@ import { handledKinds, type Handled } from './envelope.ts';
 import type { Orchestrator } from './index.ts';
 import { createMaintenance, queueDepths } from './maintenance.ts';
 import { defaultPolicy, type RetryPolicy } from './policy.ts';
+import { createPreviews } from './previews.ts';
 import { createQueue } from './queue.ts';
 import { createRunFeed } from './run-feed.ts';
 import { runJob } from './run-job.ts';
@@ -98,6 +99,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
     report: (tenantId, reportId) => activeReport(relational, tenantId, reportId),
     ...createRuns({ relational, transact, queue, audit, feed, pollMs, abortRun }),
+    ...createPreviews(deps),
     ...createDeadLetters({ relational, transact, queue, audit }),
     totals: (tenantId) => totals(relational, tenantId),
     health: async () => ({ queues: await queueDepths(relational) }),

@@ -1,4 +1,5 @@
 import { PgBoss } from 'pg-boss';
+import type { Job } from '#contracts';
 import { asChartlyError, type Logger } from '#kit';
 import type { Relational, Sql } from '#storage';
 import { bossDatabase, bossTransaction } from './boss-database.ts';
@@ -21,6 +22,8 @@ export interface Queue {
   stop(): Promise<void>;
   /** False when a job of this id is on the queue, or was until a short time ago. */
   send(tx: Sql, envelope: Envelope): Promise<boolean>;
+  /** Sends normalize jobs, whose ids nobody has used before, in few statements. */
+  sendNew(tx: Sql, jobs: readonly Job[]): Promise<void>;
   /** Up to `limit` jobs that are due, oldest first; of fetch jobs never two of one source at a time. */
   take(kind: Handled, limit: number): Promise<Claim[]>;
   complete(tx: Sql, claim: Claim): Promise<boolean>;
@@ -38,6 +41,7 @@ export interface Queue {
 
 const schema = 'pgboss';
 const keepFinishedSeconds = 3600;
+const jobsPerInsert = 1000;
 // Our own policy decides when a job is given up (policy.ts), so that waits and crashes are not mistaken for failures.
 const retryLimit = 1_000_000;
 
@@ -93,6 +97,17 @@ export function createQueue(deps: { relational: Relational; logger: Logger; timi
         ...(job.kind === 'fetch' ? { singletonKey: `${job.tenant_id}/${job.source_id}` } : {}),
       });
       return id !== null;
+    },
+
+    async sendNew(tx, jobs) {
+      for (let at = 0; at < jobs.length; at += jobsPerInsert) {
+        const part = jobs.slice(at, at + jobsPerInsert);
+        const envelopes = part.map((job) => ({
+          id: job.job_id,
+          data: { job, errors: [], waits: 0 } satisfies Envelope,
+        }));
+        await boss.insert('normalize', envelopes, { db: bossTransaction(tx) });
+      }
     },
 
     async take(kind, limit) {

@@ -108,3 +108,9 @@ export function rawRefValues(raw: RawRef): (string | number)[] {
     raw.captured_at,
   ];
 }
+
+export type RawRefRow = Omit<RawRef, 'size'> & Row & { size: string | number };
+
+export function toRawRef(row: RawRefRow): RawRef {
+  return { ...row, size: Number(row.size) };
+}

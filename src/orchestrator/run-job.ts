@@ -9,6 +9,7 @@ import { buryPoisoned, giveBack, settleFailure, type FailureDeps } from './failu
 import { runFetch, type FetchDeps } from './fetch-job.ts';
 import { runNormalize, type NormalizeDeps } from './normalize-job.ts';
 import { isPoisoned, restAfterCrashes, storeIsAway, type Verdict } from './policy.ts';
+import { runReplay } from './replay-job.ts';
 import { startStep } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
 
@@ -47,11 +48,16 @@ async function attempt(
       return { outcome: 'retried', pauseMs: 0 };
     }
     if (!(await start(deps, claim))) return { outcome: 'cancelled', pauseMs: 0 };
-    await (claim.kind === 'fetch' ? runFetch(deps, claim, signal) : runNormalize(deps, claim, signal));
+    await handle(deps, claim, signal);
     return { outcome: 'succeeded', pauseMs: 0 };
   } catch (error) {
     return failed(deps, claim, signal, error);
   }
+}
+
+function handle(deps: JobDeps, claim: Claim, signal: AbortSignal): Promise<void> {
+  if (claim.kind === 'normalize') return runNormalize(deps, claim, signal);
+  return claim.envelope.job.replay === undefined ? runFetch(deps, claim, signal) : runReplay(deps, claim);
 }
 
 /** False when the run is over: then the job has nothing left to do. */

@@ -10,6 +10,7 @@ import { recordRun } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import { isOver, toRun, toStep, type RunRow, type StepRow } from './rows.ts';
 import type { RunFeed } from './run-feed.ts';
+import { askedDetails, recovery, refuseOlder, replayPart, replayProfile, type Asked } from './replay-request.ts';
 import { lockRun, moveRun, saveRun } from './run-state.ts';
 import type { Transact, Unit } from './unit.ts';
 
@@ -28,19 +29,35 @@ export interface RunDeps {
 /** Runs of one source that may wait at a time: the queue's cost grows with what is blocked on it. */
 export const maxQueuedRuns = 20;
 
-type RunMethods = Pick<Orchestrator, 'ingest' | 'run' | 'runs' | 'waitForRun' | 'cancel' | 'retry'>;
+type RunMethods = Pick<
+  Orchestrator,
+  'ingest' | 'replay' | 'recover' | 'run' | 'runs' | 'waitForRun' | 'cancel' | 'retry'
+>;
 
 export function createRuns(deps: RunDeps): RunMethods {
   const ingest: RunMethods['ingest'] = (context, sourceId, trigger) =>
-    deps.transact((unit) => requestRun(deps, unit, context, sourceId, trigger));
+    deps.transact((unit) => requestRun(deps, unit, context, sourceId, { trigger }));
+  const replay: RunMethods['replay'] = (context, { sourceId, profileVersion, ...scope }) =>
+    deps.transact(async (unit) => {
+      const profile = await replayProfile(unit.tx, context.tenantId, sourceId, profileVersion);
+      await refuseOlder(unit.tx, context.tenantId, sourceId, profile);
+      return requestRun(deps, unit, context, sourceId, { trigger: 'replay', scope, profile });
+    });
   return {
     ingest,
+    replay,
+    recover: (context, sourceId, reasonCode) =>
+      deps.transact(async (unit) =>
+        requestRun(deps, unit, context, sourceId, await recovery(unit, context, sourceId, reasonCode)),
+      ),
     run: (tenantId, runId) => loadRun(deps.relational, tenantId, runId),
     runs: (tenantId, options = {}) => listRuns(deps.relational, tenantId, options),
     waitForRun: (tenantId, runId, options = {}) => waitForRun(deps, tenantId, runId, options),
     cancel: (context, runId) => cancelRun(deps, context, runId),
     async retry(context, runId) {
       const run = await loadRun(deps.relational, context.tenantId, runId);
+      // What range was asked for is not kept with the run; the whole source comes to the same, as nothing is added twice.
+      if (run.trigger === 'replay') return replay(context, { sourceId: run.source_id });
       return ingest(context, run.source_id, run.trigger);
     },
   };
@@ -51,12 +68,12 @@ async function requestRun(
   unit: Unit,
   context: RequestContext,
   sourceId: string,
-  trigger: Run['trigger'],
+  asked: Asked,
 ): Promise<Run> {
   const { tenantId } = context;
   await admit(unit, tenantId, sourceId);
   await activeSource(unit.tx, tenantId, sourceId);
-  const run = await insertRun(unit, context, sourceId, trigger);
+  const run = await insertRun(unit, context, sourceId, asked.trigger);
   const job: Job = {
     job_id: newUuid(unit.now),
     run_id: run.run_id,
@@ -64,9 +81,10 @@ async function requestRun(
     source_id: sourceId,
     request_id: context.requestId,
     kind: 'fetch',
+    ...replayPart(asked),
   };
   await deps.queue.send(unit.tx, { job, errors: [], waits: 0 });
-  await recordRun(deps.audit, unit.tx, run, context.actor);
+  await recordRun(deps.audit, unit.tx, run, context.actor, '', askedDetails(asked));
   unit.status({ tenant_id: tenantId, source_id: sourceId, run_id: run.run_id, to: 'queued' });
   unit.runChanged(run);
   unit.nudge('fetch');

@@ -184,6 +184,9 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
       task.signal.throwIfAborted();
       return normalizeLines(task, world, payloads, relational, audit);
     },
+    judge: async () => ({ payloads: 0, counts: countLines(''), reasons: [] }),
+    rehearse: () => Promise.reject(new ChartlyError('not_found', 'There is no store here.')),
+    discard: async () => 0,
     quarantined: async () => ({ items: [], next: undefined }),
     quarantineSummary: async () => [],
     quarantinedRow: () => Promise.reject(new ChartlyError('not_found', 'There is no such row.')),
@@ -244,6 +247,7 @@ const lineAnalytics: Analytics = {
       details: [{ pointer: '/sections/0/chart', message: 'does not compile' }],
     });
   },
+  compare: async () => [],
   render: () => Promise.reject(new ChartlyError('not_found', 'There are no reports here.')),
 };
 

@@ -4,6 +4,7 @@
  */
 export type { BlobStore, BlobInfo, PutOptions, ByteRange } from './blob/port.ts';
 export type {
+  CanonicalFork,
   CanonicalStore,
   CanonicalRecord,
   RecordBatch,
@@ -12,6 +13,8 @@ export type {
   StoredRecord,
   TabularResult,
   ReadQuery,
+  RecordChange,
+  RecordChanges,
 } from './canonical/port.ts';
 export type { Relational, Sql, Row, Param } from './relational/port.ts';
 export type { Cache } from './cache/port.ts';

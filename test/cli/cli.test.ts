@@ -126,6 +126,22 @@ describe('the command line', () => {
     expect(items.map(({ seq }) => seq)).toEqual(['0', '1', '2']);
   });
 
+  it('drafts documents from data that apply, run and render at once, and reads applied profiles', async () => {
+    const file = join(import.meta.dirname, '../../node_modules/vega-datasets/data/seattle-weather.csv');
+    expect(await run(['profile', 'infer', file, '--out', workspace], quiet([], []))).toBe(0);
+    expect((await chartly(['apply', workspace])).code).toBe(0);
+    const ended = await json<{ state: string; counts: object }>(['ingest', 'seattle-weather', '--wait']);
+    expect(ended).toMatchObject({ state: 'succeeded', counts: { candidates: 1461, records: 1461 } });
+    const page = join(root, 'weather.html');
+    expect((await chartly(['report', 'render', 'seattle-weather', '-o', page])).code).toBe(0);
+    expect((await readFile(page, 'utf8')).match(/<svg/g)).toHaveLength(3);
+
+    const { items } = await json<{ items: { active: boolean }[] }>(['profile', 'list']);
+    expect(items.map(({ active }) => active)).toEqual([true, true]);
+    expect((await chartly(['profile', 'show', 'seattle-weather'])).out).toContain('path: date');
+    expect((await chartly(['profile', 'show', 'readings@9.9.9'])).err).toContain('code: not_found');
+  });
+
   it('makes keys that work until they are revoked', async () => {
     const created = await json<{ key: { key_id: string }; secret: string }>(['key', 'create', 'dashboard']);
     const viewer = ['--key', created.secret];

@@ -46,6 +46,7 @@ export type ReasonCode =
   | 'time_out_of_range'
   | 'value_out_of_range'
   | 'value_not_mapped'
+  | 'expression_failed'
   | 'contract_violation';
 /**
  * What is measured, what happened, or what type of thing it is.
@@ -113,9 +114,21 @@ export interface ContractsV1 {
   ApiKey?: ApiKey;
   LedgerEntryView?: LedgerEntryView;
   LineageView?: LineageView;
+  ProfileDiffRequest_side?: ProfileDiffSide;
+  ProfileDiffRequest?: ProfileDiffRequest;
   ProfileDocument?: ProfileDocument;
   QuarantineCount?: QuarantineCount;
+  QuarantineDiscardRequest?: QuarantineDiscardRequest;
+  QuarantineDiscarded?: QuarantineDiscarded;
   QuarantinedRow?: QuarantinedRow;
+  RecoveryPreviewRequest?: RecoveryPreviewRequest;
+  RecoveryPreview?: RecoveryPreview;
+  RecoveryRequest?: RecoveryRequest;
+  ReplayPreview_version?: ProfileVersion;
+  ReplayPreview_fields?: RecordFields;
+  ReplayPreview?: ReplayPreview;
+  ReplayRequest?: ReplayRequest;
+  Replay?: Replay;
   ReportDocument?: ReportDocument;
   SourceDocument?: SourceDocument;
   SourceTotals?: SourceTotals;
@@ -148,6 +161,9 @@ export interface ContractsV1 {
   Step?: Step;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_replacement?: Replacement;
+  Profile_numberFormat?: NumberFormat;
+  Profile_explode?: Explode;
   Profile_record?: RecordRule;
   Profile?: Profile;
   QuarantineRecord?: QuarantineRecord;
@@ -213,7 +229,7 @@ export interface DeadLetterState {
   state: 'retried' | 'discarded';
 }
 /**
- * Why a dead letter is given up.
+ * Why a dead letter or a quarantined row is given up.
  */
 export interface DiscardRequest {
   reason: string;
@@ -344,20 +360,11 @@ export interface LineageView {
   entries: LedgerEntryView[];
 }
 /**
- * A profile version as applied.
+ * an applied version by its name, or a profile as it stands in a file
  */
-export interface ProfileDocument {
-  profile: Profile;
-  digest: Sha256;
-  /**
-   * counts the applied versions of this profile
-   */
-  ordinal: number;
-  /**
-   * new payloads are read with this version
-   */
-  active: boolean;
-  applied_at: Timestamp;
+export interface ProfileDiffSide {
+  applied?: string;
+  profile?: Profile;
 }
 /**
  * How payloads become canonical records. Immutable once applied: a change needs a new version.
@@ -367,12 +374,22 @@ export interface Profile {
   version: Semver;
   title?: string;
   description?: string;
-  format: 'json' | 'ndjson' | 'csv';
+  /**
+   * tsv is csv with tabs
+   */
+  format: 'json' | 'ndjson' | 'csv' | 'tsv';
   /**
    * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
    */
   select?: string;
   csv?: {
+    /**
+     * how the payload's bytes are text (default utf-8)
+     */
+    encoding?: 'utf-8' | 'utf-16le' | 'windows-1252' | 'iso-8859-1';
+    /**
+     * default: a comma, or for tsv a tab
+     */
     delimiter?: string;
     quote?: string;
     header?: boolean;
@@ -412,6 +429,14 @@ export interface RecordRule {
      */
     on_missing?: 'skip' | 'quarantine';
   };
+  /**
+   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
+   */
+  explode?: string | Explode;
+  /**
+   * CEL condition of each candidate; false skips it
+   */
+  when?: string;
   ts?: FieldRule;
   value?: FieldRule;
   unit?: string;
@@ -428,14 +453,28 @@ export interface RecordRule {
 }
 export interface Rule {
   /**
-   * path in the row; inside unpivot also `@column` and `@cell`
+   * path in the row; inside unpivot also `@column` and `@cell`, inside explode `@item`, `@item.x` and `@index`
    */
   path?: string;
   const?: string | number | boolean;
   /**
+   * CEL expression that gives the value; it sees `row`, with unpivot `column` and `cell`, with explode `item` and `index`
+   */
+  cel?: string;
+  /**
    * target type (default: text for dimensions, float for measures and value, datetime for ts)
    */
-  cast?: 'text' | 'float' | 'int64' | 'decimal' | 'boolean' | 'datetime' | 'epoch_s' | 'epoch_ms' | 'epoch_us';
+  cast?:
+    | 'text'
+    | 'float'
+    | 'int64'
+    | 'decimal'
+    | 'boolean'
+    | 'datetime'
+    | 'epoch_s'
+    | 'epoch_ms'
+    | 'epoch_us'
+    | 'duration_s';
   /**
    * date-time formats, tried in order: `iso`, or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
    */
@@ -452,6 +491,15 @@ export interface Rule {
    * default true
    */
   trim?: boolean;
+  /**
+   * a run of white space becomes one space (default false)
+   */
+  collapse?: boolean;
+  /**
+   * texts to replace, before any other cleansing; in one pass from left to right, the first of the list that fits
+   */
+  replace?: Replacement[];
+  number_format?: NumberFormat;
   case?: 'lower' | 'upper';
   null_values?: string[];
   map?: {
@@ -464,6 +512,14 @@ export interface Rule {
   required?: boolean;
   min?: number;
   max?: number;
+  /**
+   * a number outside min and max becomes the bound, instead of being quarantined (default false)
+   */
+  clamp?: boolean;
+  /**
+   * factor of a unit conversion, multiplied in decimal; min and max are of the product
+   */
+  scale?: number;
   unit?: string;
   /**
    * a datetime before this date or RFC 3339 instant is quarantined (time_out_of_range)
@@ -474,6 +530,64 @@ export interface Rule {
    */
   latest?: string;
 }
+export interface Replacement {
+  /**
+   * literal text, not a pattern
+   */
+  text: string;
+  with: string;
+}
+/**
+ * how numbers are written in text (JSON numbers are taken as they are)
+ */
+export interface NumberFormat {
+  /**
+   * decimal separator (default .)
+   */
+  decimal?: '.' | ',';
+  /**
+   * thousands separator; a space is also a no-break or thin one, ' also the typographic one (default none)
+   */
+  group?: ',' | '.' | ' ' | "'" | '_';
+  /**
+   * a number with a percent sign behind it is hundredths: 12.5 % is 0.125 (default false)
+   */
+  percent?: boolean;
+}
+export interface Explode {
+  /**
+   * path of the list in the row
+   */
+  path: string;
+  /**
+   * the list is missing or empty (default: the on_missing of the record rule)
+   */
+  on_missing?: 'skip' | 'quarantine';
+}
+/**
+ * Two versions of a profile, to be compared on the payloads of a source.
+ */
+export interface ProfileDiffRequest {
+  a: ProfileDiffSide;
+  b: ProfileDiffSide;
+  source?: Id;
+}
+/**
+ * A profile version as applied.
+ */
+export interface ProfileDocument {
+  profile: Profile;
+  digest: Sha256;
+  /**
+   * counts the applied versions of this profile
+   */
+  ordinal: number;
+  /**
+   * new payloads are read with this version
+   */
+  active: boolean;
+  applied_at: Timestamp;
+}
 /**
  * Quarantined rows of one source for one reason.
  */
@@ -481,6 +595,20 @@ export interface QuarantineCount {
   source_id: Id;
   reason_code: ReasonCode;
   count: number;
+}
+/**
+ * Open rows of a source to be given up, and why.
+ */
+export interface QuarantineDiscardRequest {
+  source: Id;
+  reason_code: ReasonCode;
+  reason: string;
+}
+/**
+ * How many rows were given up.
+ */
+export interface QuarantineDiscarded {
+  discarded: number;
 }
 /**
  * A quarantine record, with the bytes of its row.
@@ -531,6 +659,232 @@ export interface QuarantineRecord {
    */
   recovery: string;
   created_at: Timestamp;
+}
+/**
+ * Which open quarantine rows to try, and with which profile.
+ */
+export interface RecoveryPreviewRequest {
+  source?: Id;
+  profile?: Profile;
+}
+/**
+ * How many open quarantine rows of a source would be recovered.
+ */
+export interface RecoveryPreview {
+  source_id: Id;
+  profile: {
+    id: Id;
+    version: Semver;
+  };
+  open: number;
+  recovered: number;
+  reasons: {
+    reason_code: ReasonCode;
+    open: number;
+    recovered: number;
+  }[];
+}
+/**
+ * Payloads of a source with open quarantine rows, to be normalized again under the active profile version.
+ */
+export interface RecoveryRequest {
+  source: Id;
+  reason_code?: ReasonCode;
+}
+export interface ProfileVersion {
+  id: Id;
+  version: Semver;
+  digest: Sha256;
+}
+export interface RecordFields {
+  kind: RecordKind;
+  name: RecordName;
+  ts?: Timestamp;
+  value?: number;
+  unit?: string;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+}
+/**
+ * Text attributes to filter and group by.
+ */
+export interface Dimensions {
+  [k: string]: string;
+}
+/**
+ * Numeric attributes to aggregate (IEEE 754 doubles, finite).
+ */
+export interface Measures {
+  [k: string]: number;
+}
+/**
+ * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
+ */
+export interface Exact {
+  [k: string]: string;
+}
+/**
+ * What normalizing payloads again would change, or how two versions of a profile differ on them. Nothing was written.
+ */
+export interface ReplayPreview {
+  source_id: Id;
+  compared_to?: ProfileVersion;
+  profile: ProfileVersion;
+  payloads: number;
+  counts: Counts;
+  records: {
+    added: number;
+    changed: number;
+    retired: number;
+    unchanged: number;
+  };
+  /**
+   * up to twenty of each kind of change
+   */
+  examples: RecordChangeView[];
+  /**
+   * open rows of these payloads by reason, before and after, and how many of those before would be recovered
+   */
+  quarantine: {
+    reason_code: ReasonCode;
+    before: number;
+    recovered?: number;
+    after: number;
+  }[];
+  /**
+   * every section of an applied report that reads records of the source
+   */
+  reports: SectionChangeView[];
+}
+/**
+ * What became of the rows of a payload, a run or a source.
+ */
+export interface Counts {
+  /**
+   * rows read from payloads
+   */
+  rows: number;
+  /**
+   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   */
+  candidates: number;
+  /**
+   * records written to the canonical plane
+   */
+  records: number;
+  /**
+   * candidates (or unreadable rows) sent to quarantine
+   */
+  quarantined: number;
+  /**
+   * candidates dropped by the profile's dedupe rule
+   */
+  deduplicated: number;
+  /**
+   * candidates left out because the profile says so (`when`, `on_missing: skip`)
+   */
+  skipped: number;
+  /**
+   * decoded payload bytes read
+   */
+  bytes: number;
+}
+export interface RecordChangeView {
+  change: 'added' | 'changed' | 'retired';
+  record_id: RecordId;
+  before?: RecordFields;
+  after?: RecordFields;
+}
+export interface SectionChangeView {
+  report: Id;
+  section: string;
+  rows_before: number;
+  rows_after: number;
+  cells_changed: number;
+  /**
+   * the first of the cells that change
+   */
+  cells: {
+    row: {
+      [k: string]: string | number | null;
+    };
+    column: string;
+    before: string | number | null;
+    after: string | number | null;
+  }[];
+  digest_before: Sha256;
+  digest_after: Sha256;
+}
+/**
+ * Payloads of a source, to be normalized again from the bytes that were captured.
+ */
+export interface ReplayRequest {
+  source: Id;
+  profile_version?: Semver;
+  from?: Timestamp;
+  to?: Timestamp;
+  /**
+   * say what would change, and change nothing
+   */
+  preview?: boolean;
+  profile?: Profile;
+}
+/**
+ * The run that normalizes again, or the preview that was asked for.
+ */
+export interface Replay {
+  run?: Run;
+  preview?: ReplayPreview;
+}
+/**
+ * One execution of a source's workflow.
+ */
+export interface Run {
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  requested_at: Timestamp;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+  counts: Counts;
+  /**
+   * payloads captured
+   */
+  pages: number;
+  /**
+   * payloads the upstream said had not changed
+   */
+  unchanged: number;
+  dead_letters: number;
+  request_id?: string;
+  error?: FailureInfo;
+  /**
+   * its stages; only when one run is asked for
+   */
+  steps?: Step[];
+}
+export interface FailureInfo {
+  code: string;
+  message: string;
+  action?: string;
+  at?: Timestamp;
+  attempt?: number;
+}
+/**
+ * One stage of a run; it ends when its last job settles.
+ */
+export interface Step {
+  run_id: Uuid;
+  step: 'fetch' | 'normalize';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  jobs_total: number;
+  jobs_done: number;
+  jobs_failed: number;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
 }
 /**
  * A report as applied.
@@ -834,39 +1188,6 @@ export interface SourceTotals {
   stored: number;
 }
 /**
- * What became of the rows of a payload, a run or a source.
- */
-export interface Counts {
-  /**
-   * rows read from payloads
-   */
-  rows: number;
-  /**
-   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
-   */
-  candidates: number;
-  /**
-   * records written to the canonical plane
-   */
-  records: number;
-  /**
-   * candidates (or unreadable rows) sent to quarantine
-   */
-  quarantined: number;
-  /**
-   * candidates dropped by the profile's dedupe rule
-   */
-  deduplicated: number;
-  /**
-   * candidates left out because the profile says so (`when`, `on_missing: skip`)
-   */
-  skipped: number;
-  /**
-   * decoded payload bytes read
-   */
-  bytes: number;
-}
-/**
  * What a verification of ledger, blobs and records found.
  */
 export interface VerifyReportView {
@@ -899,24 +1220,6 @@ export interface Entity {
   provenance: Provenance;
   revision: Uint64;
   record_hash: Sha256;
-}
-/**
- * Text attributes to filter and group by.
- */
-export interface Dimensions {
-  [k: string]: string;
-}
-/**
- * Numeric attributes to aggregate (IEEE 754 doubles, finite).
- */
-export interface Measures {
-  [k: string]: number;
-}
-/**
- * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
- */
-export interface Exact {
-  [k: string]: string;
 }
 /**
  * Where a canonical record came from: the bytes, and the profile version that read them.
@@ -1035,13 +1338,6 @@ export interface DeadLetter {
   died_at: Timestamp;
   job: Job;
 }
-export interface FailureInfo {
-  code: string;
-  message: string;
-  action?: string;
-  at?: Timestamp;
-  attempt?: number;
-}
 /**
  * One unit of work on the queue. Delivered at least once; settled once.
  */
@@ -1055,6 +1351,7 @@ export interface Job {
   raw?: RawRef;
   profile_id?: Id;
   profile_version?: Semver;
+  replay?: ReplayScope;
 }
 /**
  * Reference to one captured payload. The blob is immutable and content-addressed: key is a function of sha256.
@@ -1082,46 +1379,17 @@ export interface RawRef {
   page: number;
 }
 /**
- * One execution of a source's workflow.
+ * of a fetch job: nothing is fetched; the payloads that were captured before are normalized again, under the profile version named
  */
-export interface Run {
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  requested_at: Timestamp;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
-  counts: Counts;
+export interface ReplayScope {
+  from?: Timestamp;
+  to?: Timestamp;
   /**
-   * payloads captured
+   * only payloads with rows that another version of the profile refused and that stand open
    */
-  pages: number;
-  /**
-   * payloads the upstream said had not changed
-   */
-  unchanged: number;
-  dead_letters: number;
-  request_id?: string;
-  error?: FailureInfo;
-  /**
-   * its stages; only when one run is asked for
-   */
-  steps?: Step[];
-}
-/**
- * One stage of a run; it ends when its last job settles.
- */
-export interface Step {
-  run_id: Uuid;
-  step: 'fetch' | 'normalize';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  jobs_total: number;
-  jobs_done: number;
-  jobs_failed: number;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
+  quarantined?: {
+    reason_code?: ReasonCode;
+  };
 }
 /**
  * What a rendered report rests on, digest by digest.

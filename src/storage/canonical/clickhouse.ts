@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
 import { ChartlyError, newUuid, sha256Hex, shortId } from '#kit';
 import type {
+  CanonicalFork,
   CanonicalStore,
   ReadQuery,
   RecordBatch,
@@ -12,6 +13,7 @@ import type {
   WriteResult,
 } from './port.ts';
 import { mapClickHouseError } from './errors.ts';
+import { asFork, dropLeftovers, forkName, type ForkEngine } from './fork.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
 import { createBlockEncoder, nativeColumns, type BlockPlan } from './native.ts';
 import { decide, pickCurrent, type Decision } from './reconcile.ts';
@@ -25,6 +27,8 @@ export interface ClickHouseStoreOptions {
   password: string;
   /** Created by `migrate` when it is not `default`. */
   database?: string;
+  /** Nobody else uses the server: what a process that died left behind can go at once. */
+  exclusive?: boolean;
 }
 
 /** Memory that one reading query may take. */
@@ -40,7 +44,7 @@ const rowsSettings: ClickHouseSettings = { readonly: '1', output_format_json_quo
 /** The canonical plane on ClickHouse, served or embedded: nothing here knows which. */
 export function createClickHouseStore(options: ClickHouseStoreOptions): CanonicalStore {
   const store = new ClickHouseStore(options);
-  return {
+  const own: CanonicalStore = {
     migrate: () => store.migrate(),
     write: (batch) => store.write(batch),
     get: (tenantId, recordId) => store.get(tenantId, recordId),
@@ -49,9 +53,11 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Canonica
     retireOthers: (scope) => store.retireOthers(scope),
     dataVersion: () => store.dataVersion(),
     read: (query) => store.read(query),
+    fork: () => store.fork(own),
     health: () => store.health(),
     close: () => store.close(),
   };
+  return own;
 }
 
 class ClickHouseStore {
@@ -60,6 +66,18 @@ class ClickHouseStore {
   #encoder = createBlockEncoder();
   /** The last write of each source: look-up and insert of one must not interleave with another's. */
   #writing = new Map<string, Promise<unknown>>();
+
+  #engine: ForkEngine = {
+    rows: (text, params) => this.#rows(text, params),
+    command: (query, params) =>
+      this.#guard(async () => {
+        await this.#client.command({
+          query,
+          query_params: params,
+          clickhouse_settings: { insert_deduplicate: 0, async_insert: 0 },
+        });
+      }),
+  };
 
   constructor(options: ClickHouseStoreOptions) {
     this.#options = options;
@@ -76,6 +94,21 @@ class ClickHouseStore {
       }
       await this.#client.command({ query: createRecordsTable() });
     });
+    await dropLeftovers(this.#engine, this.#options.exclusive === true && database === undefined, Date.now());
+  }
+
+  async fork(origin: CanonicalStore): Promise<CanonicalFork> {
+    const [[database] = []] = await this.#rows('SELECT currentDatabase()', {});
+    const own = forkName(Date.now());
+    const store = createClickHouseStore({ ...this.#options, database: own, exclusive: false });
+    const fork = asFork(store, this.#engine, { store: origin, database: String(database) }, own);
+    try {
+      await store.migrate();
+    } catch (error) {
+      await fork.close().catch(() => {});
+      throw error;
+    }
+    return fork;
   }
 
   write(batch: RecordBatch): Promise<WriteResult> {

@@ -10,6 +10,8 @@ export interface EmbeddedClickHouse {
   url: string;
   username: string;
   password: string;
+  /** Nobody but this process can use it. */
+  exclusive: true;
   /** Of the running child process; undefined while it restarts. */
   readonly pid: number | undefined;
   /** Ends the engine after the requests under way. */
@@ -41,6 +43,7 @@ export async function startEmbeddedClickHouse({ dir, logger }: EmbeddedDeps): Pr
     url: `http://127.0.0.1:${engine.port}`,
     username: engine.username,
     password: engine.password,
+    exclusive: true,
     get pid() {
       return engine.pid;
     },

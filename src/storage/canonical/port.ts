@@ -109,6 +109,44 @@ export interface CanonicalStore {
   dataVersion(tenantId: string): Promise<string>;
   /** Runs a compiled query, read-only. Errors: `query_too_heavy`, `storage_unavailable`. */
   read(query: ReadQuery): Promise<TabularResult>;
+  /**
+   * An empty store beside this one, for trying things out: what is written there never shows here. It is gone after
+   * `close`, and when its process dies, with a later `migrate` of this store.
+   */
+  fork(): Promise<CanonicalFork>;
   health(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Which live records of its origin a fork takes: those that meet every condition given. */
+export interface CopyScope {
+  tenantId: string;
+  sourceId?: string;
+  exceptSourceId?: string;
+  names?: readonly { kind: RecordKind; name: string }[];
+}
+
+/** One record that a fork has otherwise than its origin. `before` is the origin's, `after` the fork's. */
+export interface RecordChange {
+  change: 'added' | 'changed' | 'retired';
+  recordId: string;
+  before: StoredRecord | undefined;
+  after: StoredRecord | undefined;
+}
+
+/** What the records of a source say in a fork, beside its origin; by whom and from what they were made does not count. */
+export interface RecordChanges {
+  added: number;
+  changed: number;
+  retired: number;
+  unchanged: number;
+  /** Of each kind of change the first few by record id. */
+  examples: RecordChange[];
+}
+
+export interface CanonicalFork extends CanonicalStore {
+  /** Takes over live records of the store it was forked from, as they are. Records it has already stay. */
+  copy(scope: CopyScope): Promise<void>;
+  /** Compares the live records of a source with those of the origin. `examples`: how many of each kind of change. */
+  compare(tenantId: string, sourceId: string, examples: number): Promise<RecordChanges>;
 }

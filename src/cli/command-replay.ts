@@ -1,0 +1,81 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Profile, Replay, ReplayRequest } from '#contracts';
+import { finishRun } from './command-ingest.ts';
+import {
+  connectionOptions,
+  example,
+  printJson,
+  usage,
+  withSession,
+  type CommandContext,
+  type ConnectionOptions,
+} from './command.ts';
+import { showPreview } from './show-preview.ts';
+import { waitForRun } from './wait-for-run.ts';
+
+type Options = ConnectionOptions & {
+  profile?: string;
+  from?: string;
+  to?: string;
+  preview?: boolean;
+  wait?: boolean;
+};
+
+export function replayCommand(program: Command, context: CommandContext): void {
+  const { io } = context;
+  const command = connectionOptions(
+    program
+      .command('replay')
+      .description('Normalize again what was captured before; nothing is fetched, and nothing is added twice')
+      .argument('<source>', 'name of the source'),
+  )
+    .option(
+      '--profile <profile>',
+      'an applied version, as movies@1.0.0 (default the active one); with --preview also a file',
+    )
+    .option('--from <time>', 'only payloads captured from here on', moment)
+    .option('--to <time>', 'only payloads captured before', moment)
+    .option('--preview', 'say what would change, down to the cells of the reports, and change nothing')
+    .option('--wait', 'wait for the end of the run (always, when no server is running)');
+  example(
+    command,
+    'chartly replay movies --preview --profile profiles/movies.yaml',
+    'chartly replay movies --wait',
+    'chartly replay movies --from 2026-01-01',
+  ).action(async (source: string, options: Options) => {
+    const { from, to } = options;
+    const request: ReplayRequest = { source, from, to, ...(await profilePart(options)) };
+    if (options.preview === true) request.preview = true;
+    const answer = await withSession(options, async ({ api, embedded }): Promise<Replay> => {
+      const replay = await api.post<Replay>('/v1/replays', request);
+      if (replay.run === undefined || (options.wait !== true && !embedded)) return replay;
+      return { run: await waitForRun(io, api, replay.run.run_id) };
+    });
+    if (answer.run !== undefined) finishRun(context, answer.run, options.json === true);
+    else if (options.json === true) printJson(io, answer.preview);
+    else io.out(showPreview(io, answer.preview!));
+  });
+}
+
+async function profilePart(options: Options): Promise<Pick<ReplayRequest, 'profile' | 'profile_version'>> {
+  if (options.profile === undefined) return {};
+  const choice = await chooseProfile(options.profile);
+  if ('applied' in choice) return { profile_version: choice.applied.slice(choice.applied.indexOf('@') + 1) };
+  if (options.preview === true) return choice;
+  throw usage('A profile file can be previewed only: add --preview, or apply it and replay.');
+}
+
+/** `id@1.0.0` is an applied version; anything else a file. */
+export async function chooseProfile(text: string): Promise<{ applied: string } | { profile: Profile }> {
+  if (/^[a-z0-9][\w.-]*@\d+\.\d+\.\d+/.test(text)) return { applied: text };
+  const { readProfile } = await import('#app');
+  return { profile: await readProfile(text) };
+}
+
+/** A time as ISO 8601 has it, in UTC when it names no zone. */
+function moment(text: string): string {
+  const zoned = /[Zz]$|[+-]\d\d:?\d\d$/.test(text) || !text.includes('T') ? text : `${text}Z`;
+  const ms = /^\d{4}-\d\d/.test(text) ? Date.parse(zoned) : Number.NaN;
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('It must be a time, as 2026-01-31 or 2026-01-31T12:00:00Z.');
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,200 @@
+import type { Profile, Report } from '#contracts';
+import { ChartlyError } from '#kit';
+import type { CompiledProfile } from './compile.ts';
+import { compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
+import { Collector, valueAt } from './infer/collector.ts';
+import { type Dialect, findDialect } from './infer/csv-dialect.ts';
+import { chooseTime, draftProfile, layOut, type Note } from './infer/draft.ts';
+import { ShapeScanner } from './infer/json-shape.ts';
+import { type KeyFound, KeySearch } from './infer/keys.ts';
+import { idOf } from './infer/names.ts';
+import { draftReport } from './infer/report.ts';
+import { type Guess, guessRoles } from './infer/roles.ts';
+import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
+import { Columns } from './path.ts';
+import { createRowReader } from './row-reader.ts';
+import type { CsvDialect } from './csv-dialect.ts';
+import { defaultCaps, type RowSink } from './row-sink.ts';
+import { csvFields, splitCsv } from './split-csv.ts';
+
+export interface InferInput {
+  /** Opens the payload from its start; asked some four times. */
+  open: () => AsyncIterable<Uint8Array>;
+  /** Becomes the ids of profile and report; any text. */
+  name: string;
+  /** Default: seen from the bytes. */
+  format?: Profile['format'] | undefined;
+  /** Rows to look at (default: all). */
+  limit?: number | undefined;
+}
+
+/** Documents that fit a payload, and why they are as they are. */
+export interface Inference {
+  id: string;
+  profile: Profile;
+  report: Report;
+  notes: { profile: Note[]; report: Note[] };
+  /** Rows looked at. */
+  rows: number;
+}
+
+/**
+ * Drafts a profile and a report from a payload: finds the rows, the times, what identifies a row, dimensions and measures. Reads in
+ * a stream; memory grows with the number of columns, and with the rows up to 100,000 looked at for keys. Errors: `validation_failed` when
+ * there are no rows to learn from; what `open` throws.
+ */
+export async function inferProfile(input: InferInput): Promise<Inference> {
+  const { frame, notes: frameNotes } = await findFrame(input);
+  readers ??= timeReaders(readerOf);
+  const collector = new Collector(readers);
+  const csv = frame.format === 'csv';
+  await eachRow(input, frame, (row, names) => {
+    if (csv) collector.addFields(names, row as string[]);
+    else collector.addValue(row);
+    return collector.rows < (input.limit ?? Infinity);
+  });
+  const guesses = guessRoles(collector.columns, collector.rows, csv);
+  if (guesses.every(({ role }) => role === 'ignored')) throw nothingToRead();
+  const { time, refused } = chooseTime(guesses);
+  const id = idOf(input.name);
+  const layout = layOut(id, guesses, time);
+  // Of a wide table the series are values: what identifies a row is beside them.
+  const keyable = guesses.filter((guess) => layout.series.length === 0 || !layout.measures.includes(guess));
+  const key = await findKey(input, frame, keyable, time, collector.rows);
+  const drafted = draftProfile({ id, frame, frameNotes, rows: collector.rows, layout, key, refused });
+  const drawn = draftReport(id, layout);
+  return {
+    id,
+    profile: drafted.profile,
+    report: drawn.report,
+    notes: { profile: drafted.notes, report: drawn.notes },
+    rows: collector.rows,
+  };
+}
+
+let readers: TimeReaders | undefined;
+
+function nothingToRead(): ChartlyError {
+  return new ChartlyError('validation_failed', 'There are no rows with values in this payload to learn from.', {
+    action: 'Give a payload with rows, or say how it is written with --format.',
+  });
+}
+
+function readerOf(format: string): (text: string) => number | undefined {
+  const parse = compileDateFormat(format);
+  const fields = newDateFields();
+  return (text) => {
+    if (!parse(text, fields)) return undefined;
+    return fieldsMs(fields) - (fields.offset ?? 0) * 60_000;
+  };
+}
+
+type Frame = Pick<Profile, 'format' | 'select' | 'csv'>;
+interface FoundFrame {
+  frame: Frame;
+  notes: Note[];
+}
+
+const headBytes = 256 * 1024;
+
+async function findFrame(input: InferInput): Promise<FoundFrame> {
+  const { head, whole } = await headOf(input);
+  const text = head.toString('utf8').replace(/^\ufeff/, '');
+  const format = input.format ?? (/^\s*[[{]/.test(text) ? undefined : 'csv');
+  if (format === 'csv') return csvFrame(head, whole);
+  if (format === 'ndjson') return { frame: { format }, notes: [] };
+  const scanner = new ShapeScanner();
+  for await (const chunk of input.open()) scanner.push(chunk);
+  const { documents, select, note } = scanner.found();
+  if (format === undefined && documents > 1) return { frame: { format: 'ndjson' }, notes: [] };
+  const notes = note === undefined ? [] : [{ pointer: '/select', text: `guess: ${note}` }];
+  return { frame: select === undefined ? { format: 'json' } : { format: 'json', select }, notes };
+}
+
+async function headOf(input: InferInput): Promise<{ head: Buffer; whole: boolean }> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of input.open()) {
+    parts.push(chunk);
+    size += chunk.length;
+    if (size >= headBytes) return { head: Buffer.concat(parts), whole: false };
+  }
+  return { head: Buffer.concat(parts), whole: true };
+}
+
+function csvFrame(head: Buffer, whole: boolean): FoundFrame {
+  const bytes = head.subarray(head.subarray(0, 3).toString('latin1') === '\u00ef\u00bb\u00bf' ? 3 : 0);
+  const dialect: Dialect = findDialect((delimiter) => cutCsv(bytes, delimiter, whole));
+  const { delimiter, header, columns, note } = dialect;
+  const csv = {
+    ...(delimiter === ',' ? {} : { delimiter }),
+    ...(header ? {} : { header }),
+    ...(columns === undefined ? {} : { columns }),
+  };
+  const notes = note === undefined ? [] : [{ pointer: '/csv', text: note }];
+  return { frame: Object.keys(csv).length === 0 ? { format: 'csv' } : { format: 'csv', csv }, notes };
+}
+
+const dialectRows = 200;
+
+/** The first rows of a text, by one delimiter. */
+function cutCsv(head: Buffer, delimiter: string, whole: boolean): string[][] {
+  const rows: string[][] = [];
+  const dialect: CsvDialect = { delimiter, quote: '"', encoding: 'utf-8' };
+  const sink: RowSink = {
+    row(bytes, from, to, _start, _text, quoted) {
+      const fields = rows.length < dialectRows && csvFields(bytes.toString('utf8', from, to), quoted === true, dialect);
+      if (fields) rows.push(fields);
+    },
+    fault() {},
+  };
+  const splitter = splitCsv(sink, defaultCaps, dialect);
+  splitter.push(head, undefined);
+  if (whole) splitter.end();
+  return rows;
+}
+
+/** Reads rows as the normalizer does, until `take` wants no more. `names`: the columns of a CSV. */
+async function eachRow(
+  input: InferInput,
+  frame: Frame,
+  take: (row: unknown, names: readonly string[]) => boolean,
+): Promise<void> {
+  const columns = frame.format === 'csv' ? new Columns() : undefined;
+  const state = { wanted: true };
+  const reading: CompiledProfile = {
+    profile: { profile: 'draft', version: '1.0.0', records: [{ kind: 'entity', name: 'draft', key: ['$'] }], ...frame },
+    columns,
+    map(row) {
+      state.wanted &&= take(row, columns?.names ?? []);
+      return 0;
+    },
+  };
+  const reader = createRowReader(reading, defaultCaps, { candidates() {}, fault() {} });
+  for await (const chunk of input.open()) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    // Small pieces, so that a limit is kept to within a few rows.
+    for (let at = 0; at < bytes.length && state.wanted; at += 65_536) reader.push(bytes.subarray(at, at + 65_536));
+    if (!state.wanted) return;
+  }
+  reader.end();
+}
+
+async function findKey(
+  input: InferInput,
+  frame: Frame,
+  guesses: readonly Guess[],
+  time: Guess | undefined,
+  rows: number,
+): Promise<KeyFound> {
+  const search = new KeySearch(guesses, time, rows);
+  let seen = 0;
+  await eachRow(input, frame, (row, names) => {
+    const read = (guess: Guess): unknown =>
+      frame.format === 'csv'
+        ? (row as string[])[names.indexOf(String(guess.column.steps[0]))]
+        : valueAt(row, guess.column.steps);
+    return search.add(read) && ++seen < (input.limit ?? Infinity);
+  });
+  return search.found();
+}

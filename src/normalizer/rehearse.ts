@@ -1,0 +1,166 @@
+import type { RawRef, ReasonCode } from '#contracts';
+import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import { type Batch, emptyCounts, type Rejection } from './batch-builder.ts';
+import { batches } from './batches.ts';
+import type { BatchFrame } from './contract-check.ts';
+import { frameOf } from './frame.ts';
+import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
+
+export interface RehearseDeps {
+  relational: Relational;
+  blobs: BlobStore;
+  canonical: CanonicalStore;
+}
+
+/** Maps the payloads and counts; writes nothing. */
+export async function judge(deps: RehearseDeps, task: JudgeTask): Promise<Judgement> {
+  return judgeInto(deps, task, undefined);
+}
+
+/** Maps the payloads into a fork of the store, by the very steps of a normalization. */
+export async function rehearse(deps: RehearseDeps, task: RehearseTask): Promise<Rehearsal> {
+  const { tenantId, sourceId } = task;
+  const store = await (task.base ?? deps.canonical).fork();
+  try {
+    if (task.alone !== true) await store.copy({ tenantId, sourceId });
+    const judgement = await judgeInto(deps, task, store);
+    return { ...judgement, changes: await store.compare(tenantId, sourceId, task.examples), store };
+  } catch (error) {
+    await store.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalStore | undefined): Promise<Judgement> {
+  const result: Judgement = { payloads: 0, counts: emptyCounts(), reasons: [] };
+  const reasons = new Map<ReasonCode, Judgement['reasons'][number]>();
+  const of = (reason: ReasonCode): Judgement['reasons'][number] => {
+    const known = reasons.get(reason) ?? { reason_code: reason, open: 0, recovered: 0, refused: 0, after: 0 };
+    reasons.set(reason, known);
+    return known;
+  };
+  const seen = new Set<string>();
+  for (const raw of task.payloads) {
+    result.payloads++;
+    const frame = frameOf({ ...task, raw });
+    // Quarantine rows belong to bytes: those of bytes that came twice count once.
+    const rows = seen.has(raw.sha256) ? undefined : await openRows(deps.relational, frame);
+    seen.add(raw.sha256);
+    await judgePayload(deps, { task, raw, frame, into, result, rows });
+    if (rows === undefined) continue;
+    for (const reason of rows.closed) of(reason.reason_code).after -= reason.count;
+    for (const [reason, count] of rows.refused) {
+      of(reason).refused += count;
+      of(reason).after += count;
+    }
+    for (const row of rows.open) {
+      of(row.reason_code).open++;
+      if (isRecovered(row, rows, raw.size)) of(row.reason_code).recovered++;
+    }
+  }
+  result.reasons = [...reasons.values()].sort((a, b) => (a.reason_code < b.reason_code ? -1 : 1));
+  return result;
+}
+
+interface OpenRow {
+  start: number;
+  end: number;
+  candidate: number;
+  format: boolean;
+  reason_code: ReasonCode;
+  /** Refused by the very version that judges now. */
+  own: boolean;
+}
+
+/** What stands open of a payload, and what this judgement says of it. */
+interface Rows {
+  open: OpenRow[];
+  starts: Set<number>;
+  /** Of this version's own rows, those that no longer stand open and would not open again. */
+  closed: { reason_code: ReasonCode; count: number }[];
+  gave: Set<number>;
+  any: boolean;
+  refusedAgain: Set<string>;
+  refused: Map<ReasonCode, number>;
+}
+
+async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows> {
+  const params = [frame.tenantId, frame.rawSha256, frame.sourceId, frame.profileDigest];
+  const found = await relational.query<Record<'byte_start' | 'byte_end', string> & Omit<OpenRow, 'start' | 'end'>>(
+    `select byte_start::text as byte_start, byte_end::text as byte_end, candidate, rule = 'format' as format, reason_code, profile_digest = $4 as own
+     from quarantine where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and state = 'open'`,
+    params,
+  );
+  const closed = await relational.query<{ reason_code: ReasonCode; count: number }>(
+    `select reason_code, count(*)::int as count from quarantine
+     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest = $4 and state <> 'open' group by reason_code`,
+    params,
+  );
+  const open = found.map(({ byte_start, byte_end, ...row }) => ({
+    ...row,
+    start: Number(byte_start),
+    end: Number(byte_end),
+  }));
+  return {
+    open,
+    starts: new Set(open.map((row) => row.start)),
+    closed,
+    gave: new Set(),
+    any: false,
+    refusedAgain: new Set(),
+    refused: new Map(),
+  };
+}
+
+/** As `settleOthers` decides. */
+function isRecovered(row: OpenRow, rows: Rows, size: number): boolean {
+  const whole = rows.any && row.format && row.start === 0 && row.end >= size;
+  return !row.own && (whole || rows.gave.has(row.start)) && !rows.refusedAgain.has(place(row));
+}
+
+function place({ start, candidate }: { start: number; candidate: number }): string {
+  return `${start} ${candidate}`;
+}
+
+interface PayloadWork {
+  task: JudgeTask;
+  raw: RawRef;
+  frame: BatchFrame;
+  into: CanonicalStore | undefined;
+  result: Judgement;
+  rows: Rows | undefined;
+}
+
+async function judgePayload({ blobs }: RehearseDeps, work: PayloadWork): Promise<void> {
+  const { task, raw, frame, into, result, rows } = work;
+  const open = (): AsyncIterable<Uint8Array> => blobs.read(raw.bucket, raw.sha256);
+  for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
+    for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
+      result.counts[key] += batch.counts[key];
+    }
+    if (rows !== undefined) note(rows, batch);
+    if (batch.records.length > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
+  }
+  await into?.retireOthers(frame);
+}
+
+function note(rows: Rows, batch: Batch): void {
+  rows.any ||= batch.counts.records > 0;
+  if (rows.starts.size > 0) {
+    for (const { byteStart } of batch.records) if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
+  }
+  let last: Rejection | undefined;
+  let rules = new Set<string>();
+  for (const rejection of batch.rejections) {
+    if (last?.start !== rejection.start || last.row !== rejection.row || last.candidate !== rejection.candidate) {
+      rules = new Set();
+    }
+    last = rejection;
+    // One quarantine row for each rule and reason of a candidate.
+    const rule = `${rejection.reason} ${rejection.rule}`;
+    if (rules.has(rule)) continue;
+    rules.add(rule);
+    rows.refused.set(rejection.reason, (rows.refused.get(rejection.reason) ?? 0) + 1);
+    if (rows.starts.has(rejection.start)) rows.refusedAgain.add(place(rejection));
+  }
+}
