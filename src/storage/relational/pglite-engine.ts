@@ -1,8 +1,7 @@
-import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ChartlyError } from '#kit';
 import { diskFull, fromPostgres } from './postgres-error.ts';
+import { isOutOfRoom } from './room.ts';
 import type { PostgresFailure, WorkerReply, WorkerRequest, WorkerResult } from './worker-protocol.ts';
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
@@ -22,8 +21,8 @@ export interface PgliteEngine {
 const startTimeoutMs = 60_000;
 /** The last checkpoint of an engine may find the disk full and hang. Nothing is lost with it: the log has what it would have written. */
 const closeTimeoutMs = 10_000;
-/** A segment of the log: with less room the engine does not start. */
-const leastFreeBytes = 17 * 1024 * 1024;
+/** How long one statement may take on a full disk, where the engine may wait for ever for a lock of its own. */
+const patienceMs = 5_000;
 
 /** Starts a worker and resolves once the engine answers. Errors: `storage_unavailable`, `disk_full`. */
 export async function startPgliteEngine(
@@ -36,6 +35,8 @@ export async function startPgliteEngine(
   const gone = Promise.withResolvers<ChartlyError>();
   let nextId = 1;
   let ended: ChartlyError | undefined;
+  // When the engine last began or ended a request.
+  let movedAt = 0;
 
   function end(reason: ChartlyError): void {
     if (ended !== undefined) return;
@@ -43,13 +44,20 @@ export async function startPgliteEngine(
     started.reject(reason);
     for (const waiting of pending.values()) waiting.reject(reason);
     pending.clear();
+    clearInterval(watch);
     void worker.terminate().then(() => gone.resolve(reason));
   }
+
+  const watch = setInterval(() => {
+    const waits = pending.size > 0 && performance.now() - movedAt > patienceMs;
+    if (waits && isOutOfRoom(dir)) end(diskFull(new Error('a statement did not end')));
+  }, 1_000).unref();
 
   worker.on('message', (reply: WorkerReply) => {
     if ('ready' in reply) return started.resolve();
     if ('notification' in reply) return notify(reply.notification.channel, reply.notification.payload);
     if ('failure' in reply && reply.failure.fatal) return end(deadlyFailure(reply.failure));
+    movedAt = performance.now();
     const waiting = pending.get(reply.id);
     pending.delete(reply.id);
     if ('results' in reply) waiting?.resolve(reply.results);
@@ -60,6 +68,7 @@ export async function startPgliteEngine(
 
   function call(request: EngineRequest): Promise<WorkerResult[]> {
     if (ended !== undefined) return Promise.reject(ended);
+    if (pending.size === 0) movedAt = performance.now();
     const id = nextId++;
     const answer = Promise.withResolvers<WorkerResult[]>();
     pending.set(id, answer);
@@ -101,23 +110,11 @@ function deadlyFailure(failure: PostgresFailure): ChartlyError {
 }
 
 function stopped(cause: unknown, dir: string | undefined): ChartlyError {
-  const full = (cause as { code?: unknown } | undefined)?.code === 'ENOSPC' || (dir !== undefined && isFull(dir));
+  const full = (cause as { code?: unknown } | undefined)?.code === 'ENOSPC' || (dir !== undefined && isOutOfRoom(dir));
   if (full) return diskFull(cause);
   return new ChartlyError('storage_unavailable', 'The embedded relational engine stopped.', {
     cause,
     retryable: true,
     action: 'Nothing: it is started again by itself, and what was acknowledged is on disk.',
-  });
-}
-
-/** The engine that cannot open its directory does not say why. */
-function isFull(dir: string): boolean {
-  return [dir, dirname(dir)].some((place) => {
-    try {
-      const { bavail, bsize } = statfsSync(place);
-      return bavail * bsize < leastFreeBytes;
-    } catch {
-      return false;
-    }
   });
 }

@@ -3,6 +3,7 @@ import { ChartlyError, silentLogger, type Logger } from '#kit';
 import { migrate } from './migrate.ts';
 import { startPgliteClient, type PgliteCalls, type PgliteClient } from './pglite-client.ts';
 import type { Param, Relational, Row, Sql } from './port.ts';
+import { createRoomGuard } from './room.ts';
 import type { WorkerResult } from './worker-protocol.ts';
 
 /** The embedded engine, with what a queue needs to be told of new jobs at once. */
@@ -33,10 +34,12 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
       for (const handler of listening.get(channel) ?? []) handler(payload);
     },
   });
+  const guard = createRoomGuard(options.dir);
   const exclusively = createMutex();
   const upkeep = createUpkeep(options.vacuumEvery ?? 20_000, () =>
     exclusively(async () => {
       // Outside a server nothing makes checkpoints either: without them the log grows until the store is closed.
+      guard('vacuum');
       await client.call({ op: 'query', text: 'vacuum (analyze)', params: [] });
       await client.call({ op: 'query', text: 'checkpoint', params: [] });
     }),
@@ -52,6 +55,7 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
   }
 
   async function runScript(text: string): Promise<WorkerResult[]> {
+    guard(text);
     try {
       return await client.call({ op: 'script', text });
     } catch (error) {
@@ -62,7 +66,11 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
   }
 
   const statement = async (text: string, params: readonly Param[] = []): Promise<WorkerResult[]> =>
-    outside(() => (isScript(text, params) ? runScript(text) : client.call({ op: 'query', text, params })));
+    outside(async () => {
+      if (isScript(text, params)) return runScript(text);
+      guard(text);
+      return client.call({ op: 'query', text, params });
+    });
 
   const relational: PgliteRelational = {
     engine: 'pglite',
@@ -72,11 +80,16 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
       upkeep.changed(affectedBy(results));
       return results.flatMap(toObjects);
     },
-    transaction: async (work) => outside(() => runTransaction(client, work, current, upkeep.changed)),
+    transaction: async (work) =>
+      outside(async () => {
+        guard('begin');
+        return runTransaction(client, work, current, upkeep.changed);
+      }),
     async migrate() {
       await migrate(relational);
     },
     async health() {
+      guard('write');
       await statement('select 1');
     },
     async listen(channel, handler) {
