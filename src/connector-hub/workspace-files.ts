@@ -33,7 +33,8 @@ export async function findWorkspaceFiles(workspaceDir: string, pattern: string):
   }
   if (files.length === 0) {
     throw new ChartlyError('not_found', `There is no file ${pattern} in the workspace.`, {
-      action: 'Check file.path of the source: it starts from CHARTLY_WORKSPACE, or else from where the server or this command was started.',
+      action:
+        'Check file.path of the source: it starts from CHARTLY_WORKSPACE, or else from where the server or this command was started.',
     });
   }
   return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
