@@ -37,24 +37,24 @@ describe('at the upstream', () => {
   test('the rate of a source holds, and does not slow another source down', async () => {
     bench = await createBench();
     upstream = await startUpstream((_, response) => void response.end('x'));
-    const slow = httpSource(`${upstream.url}/slow`, {}, { source: 'slow', limits: { rate_per_second: 20 } });
+    const slow = httpSource(`${upstream.url}/slow`, {}, { source: 'slow', limits: { rate_per_second: 1 } });
     const quick = httpSource(`${upstream.url}/quick`, {}, { source: 'quick' });
-    const slowOnes = Promise.all(Array.from({ length: 6 }, () => fetchAll(bench!, slow)));
-    await Promise.all(Array.from({ length: 30 }, () => fetchAll(bench!, quick)));
-    expect(upstream.seen.filter((r) => r.url === '/slow').length).toBeLessThan(6);
+    const slowOnes = Promise.all(Array.from({ length: 4 }, () => fetchAll(bench!, slow)));
+    await Promise.all(Array.from({ length: 10 }, () => fetchAll(bench!, quick)));
+    expect(upstream.seen.filter((r) => r.url === '/slow').length).toBeLessThan(4);
     await slowOnes;
     const times = upstream.seen.filter((r) => r.url === '/slow').map((r) => r.at);
-    // Six requests at 20 a second take five intervals of 50 ms; the first arrival may itself be late by a little.
-    expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(5 * 50 - 30);
+    // Four requests at one a second take three intervals; on a busy machine the first arrival may itself be late.
+    expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(2500);
   });
 
   test('the rate of the domain holds over all its sources', async () => {
-    bench = await createBench({ domainRate: 20, domainBurst: 2 });
+    bench = await createBench({ domainRate: 5, domainBurst: 2 });
     upstream = await startUpstream((_, response) => void response.end('x'));
     const sources = Array.from({ length: 7 }, (_, i) => httpSource(upstream.url, {}, { source: `s${i}` }));
     await Promise.all(sources.map((source) => fetchAll(bench!, source)));
     const times = upstream.seen.map((r) => r.at);
-    expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(5 * 50 - 30);
+    expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(700);
   });
 
   test('the breaker opens, keeps calls away, probes once, and closes', async () => {
