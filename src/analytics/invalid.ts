@@ -16,5 +16,5 @@ export function invalidAll(details: ErrorDetail[]): ChartlyError {
 export function demand<N extends ContractName>(contract: N, value: ContractTypes[N]): void {
   const valid = validator(contract);
   if (valid(value)) return;
-  throw invalidAll(valid.violations().map(({ pointer, message }) => ({ pointer, message })));
+  throw invalidAll(valid.explain(value).map(({ pointer, message }) => ({ pointer, message })));
 }

@@ -47,7 +47,7 @@ export async function testProfiles(dir: string, update: boolean): Promise<Fixtur
 function checked(spec: unknown, file: string): Profile {
   const valid = validator('profiles/profile');
   if (valid(spec)) return spec;
-  const details = valid.violations().map(({ pointer, message }) => ({ file, pointer, message }));
+  const details = valid.explain(spec).map(({ pointer, message }) => ({ file, pointer, message }));
   throw new ChartlyError('profile_invalid', `${file} is no profile.`, { details });
 }
 

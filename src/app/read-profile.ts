@@ -14,6 +14,6 @@ export async function readProfile(file: string): Promise<Profile> {
   const details =
     problems.length > 0
       ? problems.map((problem) => ({ file, ...problem }))
-      : check.violations().map(({ pointer, message }) => ({ file, pointer, message, ...locate(pointer) }));
+      : check.explain(value).map(({ pointer, message }) => ({ file, pointer, message, ...locate(pointer) }));
   throw new ChartlyError('profile_invalid', `${file} is not a profile.`, { details });
 }

@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander';
-import { schemas, type QuarantineCount, type QuarantinedRow, type QuarantineRecord } from '#contracts';
+import type { QuarantineCount, QuarantinedRow, QuarantineRecord } from '#contracts';
 import {
   connectionOptions,
   example,
   idOf,
   printJson,
+  reasonCodes,
   segment,
   withSession,
   type CommandContext,
@@ -16,7 +17,6 @@ import { pageOptions, printPage, type Page, type PageOptions } from './page.ts';
 import { fields, type Column } from './table.ts';
 import { count, instant, paint, printable } from './text.ts';
 
-const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const);
 const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded'];
 
 type ListOptions = ConnectionOptions &
@@ -28,7 +28,7 @@ export function quarantineCommand(program: Command, context: CommandContext): vo
 
   const list = pageOptions(connectionOptions(quarantine.command('list').description('Refused rows, newest first')))
     .option('--source <source>', 'of this source')
-    .addOption(new Option('--reason <code>', 'for this reason').choices(reasons))
+    .addOption(new Option('--reason <code>', 'for this reason').choices(reasonCodes))
     .option('--run <run>', 'of this run', idOf.run)
     .addOption(new Option('--state <state>', 'default: open').choices(states))
     .option('--summary', 'count them by source and reason instead');

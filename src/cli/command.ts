@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
+import { schemas } from '#contracts';
 import { ChartlyError } from '#kit';
 import { createApiClient, type ApiClient } from './client.ts';
 import { graceMs, listenForInterrupt } from './interrupt.ts';
@@ -76,6 +77,9 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
     throw new InvalidArgumentError(`It must be a whole number from ${minimum} to ${maximum}.`);
   };
 }
+
+/** Why rows are refused. */
+export const reasonCodes = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const);
 
 type IdParser = (text: string) => string;
 

@@ -1,11 +1,13 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { QuarantineDiscarded, RecoveryPreview, Run } from '#contracts';
 import { finishRun } from './command-ingest.ts';
 import { chooseProfile } from './command-replay.ts';
 import {
   connectionOptions,
   example,
+  idOf,
   printJson,
+  reasonCodes,
   segment,
   usage,
   withSession,
@@ -59,7 +61,7 @@ function recoverCommand(quarantine: Command, context: CommandContext): void {
       .description('Normalize the payloads with open rows again, under the active version of the profile'),
   )
     .requiredOption('--source <source>', 'of this source')
-    .option('--reason <code>', 'only payloads with rows refused for this reason')
+    .addOption(new Option('--reason <code>', 'only payloads with rows refused for this reason').choices(reasonCodes))
     .option('--wait', 'wait for the end of the run (always, when no server is running)');
   example(recover, 'chartly quarantine recover --source movies --reason missing_field --wait').action(
     async (options: ConnectionOptions & { source: string; reason?: string; wait?: boolean }) => {
@@ -78,10 +80,10 @@ function discardCommand(quarantine: Command, { io }: CommandContext): void {
     quarantine
       .command('discard')
       .description('Give refused rows up for good: one, or the open ones of a source for one reason')
-      .argument('[id]', 'id of one row'),
+      .argument('[id]', 'id of one row', idOf.quarantined),
   )
     .option('--source <source>', 'of this source')
-    .option('--reason-code <code>', 'refused for this reason')
+    .addOption(new Option('--reason-code <code>', 'refused for this reason').choices(reasonCodes))
     .requiredOption('--reason <text>', 'why; it is kept in the ledger');
   example(
     discard,

@@ -23,10 +23,13 @@ export function explainErrors(all: readonly ErrorObject[]): Violation[] {
     if (error.keyword === 'oneOf' || error.keyword === 'anyOf') left = settleUnion(error, left, extra);
   }
   const misspelt = new Set(left.map(suggestionOf).filter((name) => name !== undefined));
-  const described = left
-    // The field that is missing is there under a name nearly right.
-    .filter((error) => !(error.keyword === 'required' && misspelt.has(`${error.instancePath}/${missingOf(error)}`)))
-    .map(toViolation);
+  // The field that is missing is there under a name nearly right.
+  left = left.filter(
+    (error) => !(error.keyword === 'required' && misspelt.has(`${error.instancePath}/${missingOf(error)}`)),
+  );
+  const strange = left.filter((error) => error.keyword === 'additionalProperties' && suggestionOf(error) === undefined);
+  const described = left.filter((error) => !strange.includes(error)).map(toViolation);
+  for (const there of Map.groupBy(strange, (error) => error.instancePath).values()) extra.push(unknownFields(there));
   const unique = new Map([...described, ...extra].map((violation) => [JSON.stringify(violation), violation]));
   return [...unique.values()].slice(0, mostViolations);
 }
@@ -39,8 +42,10 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
   const forms = union.schema as Schema[];
   const needs = forms.map((form) => Object.keys(form).join() === 'required' && form.required!.join(' and '));
   const isInside = (pointer: string): boolean => pointer === at || pointer.startsWith(`${at}/`);
-  const inForm = (error: ErrorObject): boolean =>
-    isInside(error.instancePath) && error.schemaPath.startsWith(`${union.schemaPath}/`);
+  const parts = forms.map((form) => partsOf(form));
+  const isOf = (error: ErrorObject, form: number): boolean =>
+    isInside(error.instancePath) && parts[form]!.has(error.parentSchema!);
+  const inForm = (error: ErrorObject): boolean => forms.some((_, form) => isOf(error, form));
   // `required` asks nothing of what has no fields: that it is none of these has been said.
   if (needs.every(Boolean) && !isObject(union.data)) return others.filter((error) => !inForm(error));
   if ((union.params as { passingSchemas?: unknown }).passingSchemas) {
@@ -52,11 +57,15 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
     if (!misspelt) say(at, `one of these is missing: ${needs.join(', ')}`);
     return others.filter((error) => !inForm(error));
   }
+  if (forms.every((form) => form.const !== undefined)) {
+    say(at, `must be one of ${forms.map((form) => String(form.const)).join(', ')}`);
+    return others.filter((error) => !inForm(error));
+  }
   const mark = discriminatorOf(forms);
   if (mark !== undefined) {
     const known = forms.map((form) => form.properties![mark]!.const);
     const meant = known.indexOf((union.data as Record<string, unknown> | null)?.[mark]);
-    if (meant >= 0) return others.filter((e) => !inForm(e) || e.schemaPath.startsWith(`${union.schemaPath}/${meant}/`));
+    if (meant >= 0) return others.filter((error) => !inForm(error) || isOf(error, meant));
     say(`${at}/${mark}`, `must be one of ${known.join(', ')}`);
     return others.filter((error) => !inForm(error));
   }
@@ -70,6 +79,14 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A schema and all schemas written inside of it: paths of schemas are not unique once references are followed. */
+function partsOf(schema: unknown, parts = new Set<unknown>()): Set<unknown> {
+  if (typeof schema !== 'object' || schema === null) return parts;
+  parts.add(schema);
+  for (const part of Object.values(schema)) partsOf(part, parts);
+  return parts;
 }
 
 /** The property whose constant tells the forms apart. */
@@ -97,13 +114,23 @@ function toViolation(error: ErrorObject): Violation {
   return { pointer: error.instancePath, message: messageOf(error), keyword: error.keyword };
 }
 
+/** Fields of one object that resemble none that it may have. */
+function unknownFields(errors: readonly ErrorObject[]): Violation {
+  const [first] = errors;
+  const names = errors.map((error) => String(error.params.additionalProperty)).join(', ');
+  const known = knownFields(first!).join(', ');
+  return {
+    pointer: first!.instancePath,
+    message: `unknown ${errors.length === 1 ? 'field' : 'fields'} ${names}; there are ${known}`,
+    keyword: 'additionalProperties',
+  };
+}
+
 function messageOf(error: ErrorObject): string {
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(error.params.additionalProperty);
-      const similar = nearest(name, knownFields(error));
-      if (similar !== undefined) return `unknown field ${name}; did you mean ${similar}?`;
-      return `unknown field ${name}; there are ${knownFields(error).join(', ')}`;
+      return `unknown field ${name}; did you mean ${nearest(name, knownFields(error))}?`;
     }
     case 'required':
       return `the field ${missingOf(error)} is missing`;
