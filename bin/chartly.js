@@ -8,16 +8,25 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '../src/main.ts');
+const installed = createRequire(import.meta.url);
 
-if (Number(process.versions.node.split('.')[0]) >= 24) {
+if (resolve('commander') === undefined) {
+  fail('Chartly is not installed yet.', 'run `npm ci` in the clone; it brings a current Node too.');
+} else if (Number(process.versions.node.split('.')[0]) >= 24) {
   await import(main);
 } else {
   const node = installedNode();
   if (node === undefined) {
-    console.error(`error: Chartly needs Node 24 or newer; this is ${process.versions.node}.`);
-    console.error('  next: run `npm ci` in the clone (it brings a current Node), or install Node 24.');
-    process.exit(1);
+    fail(
+      `Chartly needs Node 24 or newer; this is ${process.versions.node}.`,
+      'run `npm ci` in the clone (it brings a current Node), or install Node 24.',
+    );
+  } else {
+    start(node);
   }
+}
+
+function start(node) {
   const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   // As a shell counts: 128 and the signal's number.
@@ -25,11 +34,20 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
 }
 
 function installedNode() {
+  const manifest = resolve('node/package.json');
+  const path = manifest && join(dirname(manifest), 'bin/node');
+  return path && existsSync(path) ? path : undefined;
+}
+
+function resolve(name) {
   try {
-    const dir = dirname(createRequire(import.meta.url).resolve('node/package.json'));
-    const path = join(dir, 'bin/node');
-    return existsSync(path) ? path : undefined;
+    return installed.resolve(name);
   } catch {
     return undefined;
   }
+}
+
+function fail(message, next) {
+  console.error(`error: ${message}\n  next: ${next}`);
+  process.exitCode = 1;
 }
