@@ -3,6 +3,7 @@
  * rewritten consistently (ledger, receipts, references, leaf lists), unless a checkpoint was kept elsewhere; a record deleted out of a
  * batch when newer batches of its source could have replaced it (bounded by their number of records); quarantine rows.
  */
+import { ChartlyError } from '#kit';
 import type { BlobStore, CanonicalStore, Relational } from '#storage';
 import { createFindings, type Findings } from './findings.ts';
 import type { VerifyReport } from './index.ts';
@@ -32,7 +33,7 @@ export async function verifyTenant(
   const ledger = await verifyLedger(context);
   const blobCount = await verifyRaw(context);
   await verifyBatches(context, ledger);
-  const records = await verifyRecords(context, ledger, dataVersion);
+  const records = await verifyRecords(context, ledger, dataVersion).catch(namingDamage(findings));
   const listed = findings.list();
   return {
     ok: listed.length === 0,
@@ -43,5 +44,15 @@ export async function verifyTenant(
     size: ledger.size,
     head: ledger.head,
     findings: listed,
+  };
+}
+
+/** Records that cannot be read at all are a finding like any other; how many others there are, nobody can count then. */
+function namingDamage(findings: Findings): (error: unknown) => number {
+  return (error) => {
+    if (!(error instanceof ChartlyError && error.code === 'records_corrupt')) throw error;
+    const subject = error.details[0]?.message ?? 'records';
+    findings.add('canonical', subject, 'its bytes do not match their checksum, so that its records cannot be read');
+    return 0;
   };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -164,6 +164,36 @@ it('never ends a scan early without an error', async () => {
   // A reader that stops early leaves a store that works.
   for await (const records of store.scan('default')) if (records.length > 0) break;
   await store.health();
+  await store.close();
+  await engine.close();
+});
+
+it('names a data part whose bytes were changed', async () => {
+  const dir = freshDir();
+  const first = await startEmbeddedClickHouse({ dir, logger: silentLogger });
+  const writer = createClickHouseStore(first);
+  await writer.migrate();
+  await writer.write(batchOf(1));
+  const { rows } = await writer.read({
+    text: `SELECT name, path FROM system.parts WHERE active AND table = 'records'`,
+    params: {},
+  });
+  await writer.close();
+  await first.close();
+  const [name, path] = rows[0] as [string, string];
+  const data = readFileSync(join(path, 'data.bin'));
+  data[data.length >> 1]! ^= 1;
+  writeFileSync(join(path, 'data.bin'), data);
+
+  const engine = await startEmbeddedClickHouse({ dir, logger: silentLogger });
+  const store = createClickHouseStore(engine);
+  const reading = async () => {
+    for await (const records of store.scan('default')) expect(records).toEqual([]);
+  };
+  await expect(reading()).rejects.toMatchObject({
+    code: 'records_corrupt',
+    details: [{ message: `data part ${name}` }],
+  });
   await store.close();
   await engine.close();
 });

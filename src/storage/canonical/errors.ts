@@ -27,6 +27,11 @@ const passingCodes = new Set([
   '999',
 ]);
 
+/** Bytes on the disk are not those that the engine wrote: 32, 33, 40, 76, 107, 246, 271. */
+const damageTypes =
+  /CHECKSUM_DOESNT_MATCH|CORRUPTED_DATA|CANNOT_READ_ALL_DATA|ATTEMPT_TO_READ_AFTER_EOF|CANNOT_DECOMPRESS|CANNOT_OPEN_FILE|FILE_DOESNT_EXIST/;
+const damagedPart = /\b(?:data )?part (?:\S*\/)?([\w-]+_\d+_\d+_\d+)\b/;
+
 /** Turns what the client throws into the house's error. `reading` says that a budget exceeded is the query's fault. */
 export function mapClickHouseError(error: unknown, reading: boolean): ChartlyError {
   if (error instanceof ChartlyError) return error;
@@ -37,6 +42,10 @@ export function mapClickHouseError(error: unknown, reading: boolean): ChartlyErr
       retryable: true,
     });
   }
+  const part = damageTypes.test(`${error instanceof ClickHouseError ? error.type : ''} ${text}`)
+    ? damagedPart.exec(text)?.[1]
+    : undefined;
+  if (part !== undefined) return damaged(part, error);
   if (!(error instanceof ClickHouseError)) return networkError(error, text, reading);
   if (reading && budgetCodes.has(error.code)) return tooHeavy(error);
   if (accessCodes.has(error.code)) {
@@ -53,6 +62,17 @@ export function mapClickHouseError(error: unknown, reading: boolean): ChartlyErr
 function networkError(error: unknown, text: string, reading: boolean): ChartlyError {
   if (reading && /aborted a request|Timeout error/.test(text)) return tooHeavy(error);
   return unavailable('The canonical store does not answer.', error, true);
+}
+
+function damaged(part: string, cause: unknown): ChartlyError {
+  return new ChartlyError(
+    'records_corrupt',
+    `Stored records are damaged: data part ${part} does not match its checksum.`,
+    {
+      cause,
+      details: [{ message: `data part ${part}` }],
+    },
+  );
 }
 
 function tooHeavy(cause: unknown): ChartlyError {
