@@ -13,7 +13,7 @@ const installed = createRequire(import.meta.url);
 if (resolve('commander') === undefined) {
   fail('Chartly is not installed yet.', 'run `npm ci` in the clone; it brings a current Node too.');
 } else if (Number(process.versions.node.split('.')[0]) >= 24) {
-  await import('../src/main.ts');
+  await import(main);
 } else {
   const node = installedNode();
   if (node === undefined) {
