@@ -20,12 +20,14 @@ export interface OpenedSystem {
   close(graceMs?: number): Promise<void>;
 }
 
+const patienceMs = 15_000;
+const nothing = async (): Promise<void> => {};
+
 /**
  * Finds or starts the system that a command talks to over HTTP. Errors: `unauthorized` when a server is named and no key,
  * `config_invalid` when its URL is none; else as `serve`.
  */
 export async function openSystem(options: OpenOptions = {}): Promise<OpenedSystem> {
-  const nothing = async (): Promise<void> => {};
   const url = options.url ?? process.env.CHARTLY_URL;
   const apiKey = options.apiKey ?? process.env.CHARTLY_API_KEY;
   if (url) {
@@ -44,17 +46,26 @@ export async function openSystem(options: OpenOptions = {}): Promise<OpenedSyste
   // A command tells what went wrong itself: the log lines of its services would only stand between.
   const logLevel = process.env.CHARTLY_LOG_LEVEL ? undefined : 'error';
   const config = readConfig(process.env, { dataDir: options.dataDir, logLevel, port: 0 });
-  const owner = readDataDirectoryOwner(config.dataDir);
-  if (owner?.url) {
-    const key = apiKey ?? (await readLocalKey(config.dataDir));
-    if (!key) throw new ChartlyError('unauthorized', `No key for the server at ${owner.url}.`);
-    return { url: owner.url, apiKey: key, embedded: false, close: nothing };
+  for (const began = Date.now(); ;) {
+    const served = await servedSystem(config.dataDir, apiKey);
+    if (served !== undefined) return served;
+    try {
+      const serving = await serve({ ...config, host: '127.0.0.1' });
+      const close = (graceMs?: number): Promise<void> => serving.stop(graceMs);
+      return { url: serving.url, apiKey: apiKey ?? serving.apiKey, embedded: true, close };
+    } catch (error) {
+      // Whoever holds the directory may be starting: soon it says where it serves.
+      const isStarting = error instanceof ChartlyError && error.code === 'data_dir_locked';
+      if (!isStarting || Date.now() - began > patienceMs) throw error;
+    }
   }
-  const serving = await serve({ ...config, host: '127.0.0.1' });
-  return {
-    url: serving.url,
-    apiKey: apiKey ?? serving.apiKey,
-    embedded: true,
-    close: (graceMs) => serving.stop(graceMs),
-  };
+}
+
+/** The server that holds the directory, when there is one and it serves. */
+async function servedSystem(dataDir: string, apiKey: string | undefined): Promise<OpenedSystem | undefined> {
+  const owner = readDataDirectoryOwner(dataDir);
+  if (!owner?.url) return undefined;
+  const key = apiKey ?? (await readLocalKey(dataDir));
+  if (!key) throw new ChartlyError('unauthorized', `No key for the server at ${owner.url}.`);
+  return { url: owner.url, apiKey: key, embedded: false, close: nothing };
 }
