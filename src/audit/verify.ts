@@ -3,10 +3,11 @@
  * rewritten consistently (ledger, receipts, references, leaf lists), unless a checkpoint was kept elsewhere; a record deleted out of a
  * batch when newer batches of its source could have replaced it (bounded by their number of records); quarantine rows.
  */
-import { ChartlyError } from '#kit';
 import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import { naming } from './damage.ts';
 import { createFindings, type Findings } from './findings.ts';
 import type { VerifyReport } from './index.ts';
+import { noEntry } from './leaf.ts';
 import { verifyBatches } from './verify-batches.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { verifyRaw } from './verify-raw.ts';
@@ -29,30 +30,16 @@ export async function verifyTenant(
   const { relational, blobs, canonical } = stores;
   const findings = createFindings();
   const context: VerifyContext = { tenantId, relational, blobs, canonical, findings, onProgress };
-  const dataVersion = await canonical.dataVersion(tenantId);
-  const ledger = await verifyLedger(context);
-  const blobCount = await verifyRaw(context);
-  await verifyBatches(context, ledger);
-  const records = await verifyRecords(context, ledger, dataVersion).catch(namingDamage(findings));
+  const report = { entries: 0, blobs: 0, batches: 0, records: 0, size: 0n, head: noEntry };
+  await naming(context, async () => {
+    const dataVersion = await canonical.dataVersion(tenantId);
+    const ledger = await verifyLedger(context);
+    const { entries, size, head, batches } = ledger;
+    Object.assign(report, { entries, size, head, batches: batches.size });
+    report.blobs = await verifyRaw(context);
+    await verifyBatches(context, ledger);
+    report.records = await verifyRecords(context, ledger, dataVersion);
+  });
   const listed = findings.list();
-  return {
-    ok: listed.length === 0,
-    entries: ledger.entries,
-    blobs: blobCount,
-    batches: ledger.batches.size,
-    records,
-    size: ledger.size,
-    head: ledger.head,
-    findings: listed,
-  };
-}
-
-/** Records that cannot be read at all are a finding like any other; how many others there are, nobody can count then. */
-function namingDamage(findings: Findings): (error: unknown) => number {
-  return (error) => {
-    if (!(error instanceof ChartlyError && error.code === 'records_corrupt')) throw error;
-    const subject = error.details[0]?.message ?? 'records';
-    findings.add('canonical', subject, 'its bytes do not match their checksum, so that its records cannot be read');
-    return 0;
-  };
+  return { ok: listed.length === 0, ...report, findings: listed };
 }

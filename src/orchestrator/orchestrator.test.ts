@@ -261,7 +261,14 @@ describe('a job that fails', () => {
       throw new ChartlyError('internal', 'Broken.', { retryable: true });
     };
     const { run_id } = await orchestrator.ingest(context, source, 'cli');
-    expect(await orchestrator.waitForRun('default', run_id)).toMatchObject({ state: 'succeeded' });
+    const reasons = new Set<string>();
+    const run = await orchestrator.waitForRun('default', run_id, {
+      onChange: ({ error }) => error !== undefined && reasons.add(error.message),
+    });
+    expect(run).toMatchObject({ state: 'succeeded' });
+    expect(run.error).toBeUndefined();
+    // First what it waits for, and once that can be written down, what it had failed of.
+    expect([...reasons]).toEqual(['Full.', 'Broken.']);
     expect(attempts).toBe(2);
     await other.close();
   });

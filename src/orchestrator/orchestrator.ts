@@ -16,7 +16,7 @@ import { defaultPolicy, type RetryPolicy } from './policy.ts';
 import { createPreviews } from './previews.ts';
 import { createQueue } from './queue.ts';
 import { createRunFeed } from './run-feed.ts';
-import { runJob } from './run-job.ts';
+import { runJob, type HeldUp } from './run-job.ts';
 import { createRuns } from './runs.ts';
 import { totals } from './totals.ts';
 import { createTransact } from './unit.ts';
@@ -61,7 +61,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const queue = createQueue({ relational, logger, timing });
   const nudge = (kind: Handled): void => workers.get(kind)?.nudge();
   const transact = createTransact({ relational, clock, logger, feed, nudge });
-  const shared = { ...deps, transact, queue, policy };
+  const heldUp: HeldUp = new Map();
+  const shared = { ...deps, transact, queue, policy, heldUp };
   const abortRun = (runId: string): void => {
     for (const worker of workers.values()) worker.abortRun(runId);
   };
@@ -98,7 +99,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       }));
     },
     report: (tenantId, reportId) => activeReport(relational, tenantId, reportId),
-    ...createRuns({ relational, transact, queue, audit, feed, pollMs, abortRun }),
+    ...createRuns({ relational, transact, queue, audit, feed, heldUp, pollMs, abortRun }),
     ...createPreviews(deps),
     ...createDeadLetters({ relational, transact, queue, audit }),
     totals: (tenantId) => totals(relational, tenantId),

@@ -1,6 +1,6 @@
 /** One attempt of one job, from its start to its settlement. Never throws: what goes wrong is settled too, or left for another attempt. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from '#contracts';
+import type { FailureInfo, Job } from '#contracts';
 import { asChartlyError, type ChartlyError, type Clock, type Logger } from '#kit';
 import type { Metrics } from '#observer';
 import type { Sql } from '#storage';
@@ -8,7 +8,7 @@ import type { Claim } from './envelope.ts';
 import { buryPoisoned, giveBack, settleFailure, type FailureDeps } from './failures.ts';
 import { runFetch, type FetchDeps } from './fetch-job.ts';
 import { runNormalize, type NormalizeDeps } from './normalize-job.ts';
-import { isPoisoned, restAfterCrashes, storeIsAway, type Verdict } from './policy.ts';
+import { failureInfo, isPoisoned, restAfterCrashes, storeIsAway, type Verdict } from './policy.ts';
 import { runReplay } from './replay-job.ts';
 import { startStep } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
@@ -17,7 +17,11 @@ export interface JobDeps extends FetchDeps, NormalizeDeps, FailureDeps {
   logger: Logger;
   metrics: Metrics;
   clock: Clock;
+  heldUp: HeldUp;
 }
+
+/** By run: why a failed job of this process cannot be settled yet. Where it should be written is just what is away. */
+export type HeldUp = Map<string, FailureInfo>;
 
 /** Why a signal was aborted. */
 export type AbortReason = 'stopping' | 'run over';
@@ -115,15 +119,25 @@ async function settlePatiently(
   signal: AbortSignal,
   error: ChartlyError,
 ): Promise<Verdict> {
-  for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5000)) {
-    try {
-      return await settleFailure(deps, claim, error);
-    } catch (failure) {
-      const { code } = asChartlyError(failure);
-      if (!storeIsAway.has(code) || signal.aborted) throw failure;
-      deps.logger.warn('a failed job cannot be settled yet', { ...idsOf(claim), code });
-      await sleep(waitMs, undefined, { signal }).catch(() => {});
+  const { run_id } = claim.envelope.job;
+  try {
+    for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5000)) {
+      try {
+        return await settleFailure(deps, claim, error);
+      } catch (thrown) {
+        const failure = asChartlyError(thrown);
+        if (!storeIsAway.has(failure.code) || signal.aborted) throw failure;
+        deps.heldUp.set(run_id, failureInfo(failure, deps.clock.now()));
+        deps.logger.warn('a failed job cannot be settled yet', {
+          ...idsOf(claim),
+          code: failure.code,
+          reason: failure.message,
+        });
+        await sleep(waitMs, undefined, { signal }).catch(() => {});
+      }
     }
+  } finally {
+    deps.heldUp.delete(run_id);
   }
 }
 

@@ -10,6 +10,7 @@ import { recordRun } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import { isOver, toRun, toStep, type RunRow, type StepRow } from './rows.ts';
 import type { RunFeed } from './run-feed.ts';
+import type { HeldUp } from './run-job.ts';
 import { askedDetails, recovery, refuseOlder, replayPart, replayProfile, type Asked } from './replay-request.ts';
 import { lockRun, moveRun, saveRun } from './run-state.ts';
 import type { Transact, Unit } from './unit.ts';
@@ -20,6 +21,7 @@ export interface RunDeps {
   queue: Queue;
   audit: Audit;
   feed: RunFeed;
+  heldUp: HeldUp;
   /** How often another process's changes are asked for (milliseconds). */
   pollMs: number;
   /** Ends what this process does for a run. */
@@ -50,12 +52,12 @@ export function createRuns(deps: RunDeps): RunMethods {
       deps.transact(async (unit) =>
         requestRun(deps, unit, context, sourceId, await recovery(unit, context, sourceId, reasonCode)),
       ),
-    run: (tenantId, runId) => loadRun(deps.relational, tenantId, runId),
-    runs: (tenantId, options = {}) => listRuns(deps.relational, tenantId, options),
+    run: (tenantId, runId) => loadRun(deps, tenantId, runId),
+    runs: (tenantId, options = {}) => listRuns(deps, tenantId, options),
     waitForRun: (tenantId, runId, options = {}) => waitForRun(deps, tenantId, runId, options),
     cancel: (context, runId) => cancelRun(deps, context, runId),
     async retry(context, runId) {
-      const run = await loadRun(deps.relational, context.tenantId, runId);
+      const run = await loadRun(deps, context.tenantId, runId);
       // What range was asked for is not kept with the run; the whole source comes to the same, as nothing is added twice.
       if (run.trigger === 'replay') return replay(context, { sourceId: run.source_id });
       return ingest(context, run.source_id, run.trigger);
@@ -127,13 +129,19 @@ async function insertRun(
   return run;
 }
 
-async function loadRun(relational: Relational, tenantId: string, runId: string): Promise<RunDetail> {
+async function loadRun({ relational, heldUp }: RunDeps, tenantId: string, runId: string): Promise<RunDetail> {
   const [row] = isUuid(runId)
     ? await relational.query<RunRow>('select * from run where tenant_id = $1 and run_id = $2', [tenantId, runId])
     : [];
   if (row === undefined) throw new ChartlyError('not_found', `There is no run ${runId}.`);
   const steps = await relational.query<StepRow>('select * from step where run_id = $1 order by step', [runId]);
-  return { ...toRun(row), steps: steps.map(toStep) };
+  return { ...saying(toRun(row), heldUp), steps: steps.map(toStep) };
+}
+
+/** What holds a run up in this process, when the store that should say so is away itself. */
+function saying(run: Run, heldUp: HeldUp): Run {
+  const error = run.error ?? (isOver(run.state) ? undefined : heldUp.get(run.run_id));
+  return error === undefined ? run : { ...run, error };
 }
 
 export function isUuid(text: string): boolean {
@@ -141,7 +149,7 @@ export function isUuid(text: string): boolean {
 }
 
 async function listRuns(
-  relational: Relational,
+  { relational, heldUp }: RunDeps,
   tenantId: string,
   options: NonNullable<Parameters<Orchestrator['runs']>[1]>,
 ): Promise<{ items: Run[]; next: string | undefined }> {
@@ -158,7 +166,7 @@ async function listRuns(
     `select * from run where ${where.join(' and ')} order by requested_at desc, run_id desc limit ${limit + 1}`,
     params,
   );
-  const items = rows.slice(0, limit).map(toRun);
+  const items = rows.slice(0, limit).map((row) => saying(toRun(row), heldUp));
   const last = items.at(-1);
   const next =
     rows.length > limit && last !== undefined ? encodeCursor({ at: last.requested_at, id: last.run_id }) : undefined;
@@ -177,7 +185,7 @@ async function waitForRun(
     // Listening starts before reading, so that no change falls between the two.
     const listening = new AbortController();
     const news = deps.feed.next(runId, deps.pollMs, anySignal(listening.signal, options.signal));
-    const { steps: _, ...run } = await loadRun(deps.relational, tenantId, runId).catch((error: unknown) => {
+    const { steps: _, ...run } = await loadRun(deps, tenantId, runId).catch((error: unknown) => {
       listening.abort();
       throw error;
     });

@@ -96,7 +96,7 @@ export type ErrorCode =
   | 'breaker_open'
   | 'blob_corrupt'
   | 'ledger_corrupt'
-  | 'records_corrupt'
+  | 'store_corrupt'
   | 'poisoned'
   | 'query_too_heavy'
   | 'render_failed'

@@ -191,7 +191,7 @@ it('names a data part whose bytes were changed', async () => {
     for await (const records of store.scan('default')) expect(records).toEqual([]);
   };
   await expect(reading()).rejects.toMatchObject({
-    code: 'records_corrupt',
+    code: 'store_corrupt',
     details: [{ message: `data part ${name}` }],
   });
   await store.close();

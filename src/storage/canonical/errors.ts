@@ -66,7 +66,7 @@ function networkError(error: unknown, text: string, reading: boolean): ChartlyEr
 
 function damaged(part: string, cause: unknown): ChartlyError {
   return new ChartlyError(
-    'records_corrupt',
+    'store_corrupt',
     `Stored records are damaged: data part ${part} does not match its checksum.`,
     {
       cause,

@@ -30,6 +30,7 @@ export function fromPostgres(failure: PostgresFailure): ChartlyError {
       retryable: true,
     });
   }
+  if (code === 'XX001' || code === 'XX002') return damaged(cause);
   const place = failure.constraint ?? failure.table ?? failure.routine;
   const subject = place === undefined ? code : `${code}, ${place}`;
   return new ChartlyError('internal', `The relational store refused a statement (${subject || 'no code'}).`, { cause });
@@ -39,5 +40,14 @@ export function diskFull(cause: unknown): ChartlyError {
   return new ChartlyError('disk_full', 'The disk of the relational store has no room left.', {
     cause,
     retryable: true,
+  });
+}
+
+/** The engine names a block of one of its files: that is no one's data. */
+function damaged(cause: PostgresError): ChartlyError {
+  const place = /block \d+ of relation "?[\w/]+"?/.exec(cause.message)?.[0] ?? 'its files';
+  return new ChartlyError('store_corrupt', `The relational store is damaged: ${place} cannot be read.`, {
+    cause,
+    details: [{ message: place.replaceAll('"', '') }],
   });
 }
