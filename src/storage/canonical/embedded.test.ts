@@ -151,16 +151,17 @@ it('never ends a scan early without an error', async () => {
   await store.migrate();
   for (let n = 0; n < 3; n++) await store.write(batchOf(n, 60_000));
   let seen = 0;
+  const killed = engine.pid!;
   const interrupted = async () => {
     for await (const records of store.scan('default')) {
-      if (seen === 0) process.kill(engine.pid!, 'SIGKILL');
+      if (seen === 0) process.kill(killed, 'SIGKILL');
       seen += records.length;
       await sleep(5);
     }
   };
   await expect(interrupted()).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(seen).toBeGreaterThan(0);
-  await until(() => engine.pid !== undefined);
+  await until(() => engine.pid !== undefined && engine.pid !== killed);
   // A reader that stops early leaves a store that works.
   for await (const records of store.scan('default')) if (records.length > 0) break;
   await store.health();
