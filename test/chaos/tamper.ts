@@ -172,6 +172,17 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'a word of a ledger entry',
+    async harm(dataDir) {
+      const relational = await createPgliteRelational({ dir: join(dataDir, 'pg') });
+      await relational.execute(
+        `update ledger_entry set leaf = replace(leaf, '"outcome":"succeeded"', '"outcome":"failed"') where seq = 7`,
+      );
+      await relational.close();
+      return 'entry 7';
+    },
+  },
+  {
     name: 'a ledger row that is gone',
     async harm(dataDir) {
       const relational = await createPgliteRelational({ dir: join(dataDir, 'pg') });
