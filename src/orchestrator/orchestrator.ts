@@ -40,13 +40,13 @@ export interface OrchestratorDeps {
 export interface Timing {
   /** A worker not heard of for so long is dead (seconds, at least 10, default 10). */
   heartbeatSeconds: number;
-  /** How often dead workers are looked for (seconds, default 5): with the heartbeat, the longest time until a killed worker's job runs again. */
+  /** How often dead workers are looked for (seconds, default 2): twice this and the heartbeat are the longest time until a killed worker's job runs again. */
   monitorSeconds: number;
   /** How often the queue is asked for what no nudge announced: retries that are due, other processes' jobs (seconds, default 0.5). */
   pollSeconds: number;
 }
 
-const defaultTiming: Timing = { heartbeatSeconds: 10, monitorSeconds: 5, pollSeconds: 0.5 };
+const defaultTiming: Timing = { heartbeatSeconds: 10, monitorSeconds: 2, pollSeconds: 0.5 };
 const concurrency: Record<Handled, number> = { fetch: 4, normalize: 2 };
 const handlerOf = { fetch: 'connector-hub', normalize: 'normalizer' } as const;
 
