@@ -23,6 +23,7 @@ export interface LockOptions {
 }
 
 const sqliteBusy = 5;
+const sqliteFull = 13;
 
 /**
  * Takes the data directory for this process, making it when it is missing. The lock is the kernel's, on `lock.db`
@@ -123,8 +124,8 @@ function locked(dir: string, owner: DataDirectoryOwner): ChartlyError {
 }
 
 function unavailable(dir: string, cause: unknown): ChartlyError {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC')
+  const { code, errcode } = cause as NodeJS.ErrnoException & { errcode?: number };
+  if (code === 'ENOSPC' || errcode === sqliteFull)
     return new ChartlyError('disk_full', 'The disk of the data directory has no room left.', { cause });
   return new ChartlyError(
     'storage_unavailable',

@@ -1,7 +1,7 @@
 /** Room on the disk of the embedded engine, which a write that finds none left kills or hangs. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { diskFull } from './postgres-error.ts';
+import { ChartlyError } from '#kit';
 
 /** Two segments of the engine's log. */
 const reserveBytes = 32 * 1024 * 1024;
@@ -30,6 +30,12 @@ export function createRoomGuard(dir: string): (text: string) => void {
       outOfRoom = isOutOfRoom(dir);
       lookedAt = now;
     }
-    if (outOfRoom) throw diskFull(new Error(`less than ${reserveBytes} bytes are left`));
+    if (outOfRoom) throw tooLittle();
   };
+}
+
+function tooLittle(): ChartlyError {
+  const megabytes = reserveBytes / 1024 / 1024;
+  const message = `The disk of the relational store has less than ${megabytes} MB left, too little to write safely.`;
+  return new ChartlyError('disk_full', message, { retryable: true });
 }
