@@ -37,6 +37,8 @@ export class Attempt {
   text: string | undefined = undefined;
   /** What loops in expressions have passed over in this row. */
   loopCost = 0;
+  /** What patterns have cost in this row; see pattern.ts. */
+  patternCost = 0;
   /** The CSV row last shown to an expression, and how. */
   viewed: unknown = undefined;
   view: Record<string, unknown> = {};
@@ -46,6 +48,7 @@ export class Attempt {
     this.exactPass = exactPass;
     this.weight = 0;
     this.loopCost = 0;
+    this.patternCost = 0;
   }
 
   /** Characters of the row under way. */

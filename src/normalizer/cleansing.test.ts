@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChartlyError } from '#kit';
 import type { NumberFormat, Rule } from '#contracts';
+import { Attempt } from './attempt.ts';
 import { compileProfile } from './compile.ts';
 import { durationSeconds } from './duration.ts';
 import { plainDecimal } from './exact-number.ts';
@@ -85,7 +86,8 @@ describe('replace', () => {
         fc.string(),
         (found, put, around) => {
           const whole = `${around}${found}${put}${found}`;
-          expect(replacer([{ text: found, with: put }])(whole)).toBe(whole.split(found).join(put));
+          const replace = replacer([{ text: found, with: put }], () => {});
+          expect(replace!(whole, new Attempt())).toBe(whole.split(found).join(put));
         },
       ),
     );

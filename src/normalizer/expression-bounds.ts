@@ -1,9 +1,10 @@
 /**
  * What expressions may hold, so that evaluating one takes time that is bounded by the row. There is no budget at run time in the
- * engine; so what could take long without one is refused when the profile is compiled: functions that match patterns or read the
- * machine's zone, loops inside loops, lists and texts that grow, and searches for texts that come from the row.
+ * engine; so what could take long without one is refused when the profile is compiled: functions that read the machine's zone,
+ * loops inside loops, lists and texts that grow, and searches for texts and patterns that come from the row.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { compilePattern, PatternError } from './pattern.ts';
 
 const functions = new Set(['has', 'size', 'int', 'double', 'string', 'bool', 'dyn', 'type']);
 const methods = new Set([
@@ -16,10 +17,13 @@ const methods = new Set([
   'lowerAscii',
   'upperAscii',
   'trim',
+  'matches',
 ]);
 const loops = new Set(['all', 'exists', 'exists_one', 'filter']);
 /** Searching takes time of the product of both lengths on unlucky texts. */
 const searches = new Set(['contains', 'indexOf']);
+/** What `matches` is called once it is the one that takes linear time; see expression.ts. */
+export const linearMatches = 'matchesInLinearTime';
 
 /** Why the expression is not allowed; undefined when it is. */
 export function boundsProblem(node: ASTNode, loop?: string): string | undefined {
@@ -33,6 +37,16 @@ export function boundsProblem(node: ASTNode, loop?: string): string | undefined 
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/**
+ * Has every `matches` of the expression use linear time instead of the engine's own. Returns whether there is one. Only for an expression
+ * without a problem, and before it is checked.
+ */
+export function makeMatchesLinear(node: ASTNode): boolean {
+  const own = node.op === 'rcall' && node.args[0] === 'matches';
+  if (own) node.args[0] = linearMatches;
+  return children(node).map(makeMatchesLinear).includes(true) || own;
 }
 
 /** The expression loops over a list or a map. */
@@ -52,7 +66,18 @@ function ownProblem(node: ASTNode, loop: string | undefined): string | undefined
   }
   if (!methods.has(name)) return notAllowed(name, new Set([...methods, ...loops]));
   if (searches.has(name) && !isText(args[0])) return `${name} takes a text written in the expression`;
-  return undefined;
+  return name === 'matches' ? patternProblem(args[0]) : undefined;
+}
+
+function patternProblem(node: ASTNode | undefined): string | undefined {
+  if (node?.op !== 'value' || typeof node.args !== 'string') return 'matches takes a pattern written in the expression';
+  try {
+    compilePattern(node.args);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return `matches: ${error.message}`;
+    throw error;
+  }
 }
 
 function notAllowed(name: string, allowed: ReadonlySet<string>): string {

@@ -44,10 +44,22 @@ describe('cel in a field', () => {
     ['["abc", "d"].exists(s, s == row.s)', 'true'],
     ['row.s.contains("b") && row.s.startsWith(row.o.first)', 'true'],
     ['int(row.x) % 2 == 1', 'true'],
+    ['row.s.matches("^(a+)+[b-d]{2}$") && !row.s.matches("^b")', 'true'],
+    ['(row.s + row.s).matches("^(a+)+$")', 'false'],
+    ['["x", "b"].exists(s, s.matches("^b$"))', 'true'],
     ['9007199254740993', '9007199254740993'],
   ])('%s', async (cel, expected) => {
     const row = { x: 3, s: 'abc', a: [1, 2, 3], o: { p: 'q', first: 'a' }, 'odd name': 'o' };
     expect(await value(cel, row)).toBe(expected);
+  });
+
+  it('matches in linear time, also in parentheses, conditions and loops', async () => {
+    const row = { a: ['x', `${'a'.repeat(5000)}!`] };
+    const hard = '"^(a+)+$"';
+    expect(await value(`row.a[1] . matches (${hard}) ? "yes" : "no"`, row)).toBe('no');
+    expect(await value(`(row.a).exists(x, (x).matches(${hard}))`, row)).toBe('false');
+    const profile = profileOf('ndjson', [entity({ when: `row.a[1].matches(${hard})` })]);
+    expect((await run(profile, JSON.stringify(row))).counts.skipped).toBe(1);
   });
 
   it('gives a missing value by null, and takes the options of a path', async () => {
@@ -155,7 +167,10 @@ describe('an expression that is refused', () => {
     ['row.a +', 'the expression is not valid CEL: Unexpected token: EOF (character 8)'],
     ['nope > 1', 'the expression is not valid CEL: Unknown variable: nope'],
     ['1 + 1', 'the condition gives int, and bool is needed'],
-    ['row.s.matches("(a+)+$")', /^matches is not available here/],
+    ['row.s.matches(row.t)', /^matches takes a pattern written in the expression/],
+    ['row.s.matches("a(?=b)")', /^matches: a pattern looks neither ahead/],
+    ['row.s.matchesInLinearTime("a")', /^matchesInLinearTime is not available here/],
+    ['matches(row.s, "a")', /^matches is not available here/],
     ['timestamp(row.s) == timestamp(row.s)', /^timestamp is not available here/],
     ['cel.bind(x, row.s + row.s, x == "")', /^bind is not available here/],
     ['row.a.map(x, [x, x]).size() > 1', /^map is not available here/],

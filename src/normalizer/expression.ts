@@ -1,7 +1,8 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import type { Attempt } from './attempt.ts';
-import { boundsProblem, hasLoop } from './expression-bounds.ts';
+import { boundsProblem, hasLoop, linearMatches, makeMatchesLinear } from './expression-bounds.ts';
 import { NumberText } from './json-rows.ts';
+import { compilePattern, patternsTooCostly, tooCostlyMessage } from './pattern.ts';
 import { type Columns, type Division, isObject, type RowValue } from './path.ts';
 
 /** What a row and its part give an expression, or `failed`. Never throws. */
@@ -37,6 +38,7 @@ export function compileExpression(source: string, { columns, division, wanted }:
   const problem = boundsProblem(parsed.ast);
   if (problem !== undefined) throw new ExpressionError(problem);
   const loops = hasLoop(parsed.ast);
+  const matches = makeMatchesLinear(parsed.ast);
   const { valid, type, error } = parsed.check();
   if (!valid) throw new ExpressionError(`the expression is not valid CEL: ${error?.summary ?? 'of no type'}`);
   if (wanted === 'bool' && type !== 'bool' && type !== 'dyn')
@@ -56,13 +58,18 @@ export function compileExpression(source: string, { columns, division, wanted }:
       variables.index = BigInt(attempt.part!.label);
       variables.item = plain(attempt.part!.value, attempt);
     }
+    if (matches) matching = attempt;
     try {
       return scalar(parsed(variables));
     } catch (thrown) {
+      if (thrown === patternsTooCostly) return new ExpressionFailure(tooCostlyMessage);
       return new ExpressionFailure(`The expression failed: ${reasonOf(thrown)}.`);
     }
   };
 }
+
+/** Whose row the expression under way reads, so that what its patterns cost is counted. */
+let matching: Attempt | undefined;
 
 function parse(env: Environment, source: string): ReturnType<Environment['parse']> & { ast: ASTNode } {
   try {
@@ -134,6 +141,9 @@ function createEnvironment(csv: boolean, division: Division): Environment {
     env.registerVariable('item', 'dyn');
     env.registerVariable('index', 'int');
   }
+  env.registerFunction(`string.${linearMatches}(string): bool`, (text: string, pattern: string) =>
+    compilePattern(pattern).test(text, matching!),
+  );
   // CEL has no arithmetic between int and double, and in `row.x + 1` the one is a double of JSON and the other an int.
   for (const [operator, compute] of Object.entries(arithmetic)) {
     env.registerOperator(`int ${operator} double: double`, (a: bigint, b: number) => compute(Number(a), b));

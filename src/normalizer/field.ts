@@ -13,10 +13,10 @@ import {
   castInt64,
   castText,
 } from './cast.ts';
+import { cleanser, refused } from './cleanse.ts';
 import { FormatError } from './date-format.ts';
 import { compileExpression, type Expression, ExpressionError, ExpressionFailure } from './expression.ts';
 import { NumberText } from './json-rows.ts';
-import { replacer } from './replace.ts';
 import { usableFactor } from './scale.ts';
 import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
@@ -178,13 +178,14 @@ function compile<C, T>(
   const required = setting.required || rule.required === true;
   const fallback = rule.default === undefined ? undefined : fixed(rule.default, 'default', convert, setting);
   const missing = fallback ?? (required ? (_row: RowValue, attempt: Attempt) => attempt.miss(site) : () => undefined);
-  const clean = cleaner(rule, setting.profile);
+  const clean = cleanser(rule, setting);
   const mapped = mapper(rule);
   const mayFail = expression !== undefined;
 
   const read = (row: RowValue, attempt: Attempt): T | undefined => {
-    const value = clean(get(row, attempt));
+    const value = clean(get(row, attempt), attempt, site);
     if (value === undefined) return missing(row, attempt);
+    if (value === refused) return undefined;
     if (mayFail && value instanceof ExpressionFailure)
       return attempt.fail(site, 'expression_failed', value.message, row);
     if (mapped === undefined) return convert(value, attempt);
@@ -304,53 +305,6 @@ function bound(option: 'min' | 'max', rule: Rule, setting: FieldSetting): number
     setting.problem(`${setting.pointer}/${option}`, 'an int64 is clamped to whole numbers only');
   return limit;
 }
-
-/** The values that count as missing become undefined; texts are trimmed and take their case. */
-function cleaner(rule: Rule, profile: Profile): (value: unknown) => unknown {
-  const nulls = nullValues(profile.null_values, rule.null_values);
-  const trim = rule.trim !== false;
-  const replaceIn = rule.replace === undefined ? undefined : replacer(rule.replace);
-  const collapse = rule.collapse === true;
-  const change = rule.case === 'lower' ? toLower : rule.case === 'upper' ? toUpper : undefined;
-  return (value) => {
-    if (typeof value === 'string') {
-      const kept = replaceIn === undefined ? value : replaceIn(value);
-      const joined = collapse ? kept.replace(whiteSpace, ' ') : kept;
-      const text = trim ? trimmed(joined) : joined;
-      if (text === '' || nulls?.has(text) === true) return undefined;
-      return change === undefined ? text : change(text);
-    }
-    if (value === null || value === undefined) return undefined;
-    if (nulls !== undefined && (typeof value === 'number' || typeof value === 'boolean') && nulls.has(String(value)))
-      return undefined;
-    return value;
-  };
-}
-
-/** Tells whether an unpivoted cell is empty. */
-export function emptyCell(profile: Profile, more: readonly string[]): (cell: unknown) => boolean {
-  const clean = cleaner({ null_values: [...more] }, profile);
-  return (cell) => clean(cell) === undefined;
-}
-
-function nullValues(...lists: (readonly string[] | undefined)[]): Set<string> | undefined {
-  const all = lists.flatMap((list) => list ?? []);
-  return all.length === 0 ? undefined : new Set(all);
-}
-
-const whiteSpace = /\s+/g;
-
-function trimmed(text: string): string {
-  const { length } = text;
-  if (length === 0) return text;
-  const [first, last] = [text.charCodeAt(0), text.charCodeAt(length - 1)];
-  // Nearly every text starts and ends with a visible ASCII character.
-  if (first > 32 && first < 127 && last > 32 && last < 127) return text;
-  return text.trim();
-}
-
-const toLower = (text: string): string => text.toLowerCase();
-const toUpper = (text: string): string => text.toUpperCase();
 
 function mapper(rule: Rule): ((value: unknown) => string | undefined) | undefined {
   if (rule.map === undefined) return undefined;

@@ -1,9 +1,10 @@
 import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
 import type { Attempt, Failure, Site } from './attempt.ts';
+import { emptyCell } from './cleanse.ts';
 import { exploding } from './explode.ts';
 import { ExpressionFailure } from './expression.ts';
-import { emptyCell, expressionOf, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
+import { expressionOf, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
 import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** Where the row under way stands in its payload. */

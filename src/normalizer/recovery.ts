@@ -22,6 +22,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
   value_out_of_range:
     'Widen min and max in a new version of the profile if the value is right; otherwise correct the upstream.',
   value_not_mapped: 'Add the value to the map, or give it a default, in a new version of the profile.',
+  pattern_mismatch:
+    'Widen the pattern of matches in a new version of the profile if the text is right; otherwise correct the upstream.',
   expression_failed:
     'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
   contract_violation:

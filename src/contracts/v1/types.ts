@@ -46,6 +46,7 @@ export type ReasonCode =
   | 'time_out_of_range'
   | 'value_out_of_range'
   | 'value_not_mapped'
+  | 'pattern_mismatch'
   | 'expression_failed'
   | 'contract_violation';
 /**
@@ -497,7 +498,15 @@ export interface Rule {
    */
   collapse?: boolean;
   /**
-   * texts to replace, before any other cleansing; in one pass from left to right, the first of the list that fits
+   * pattern (RE2): the first group of its first match, or the match, goes on; no match means missing. Before all other cleansing
+   */
+  extract?: string;
+  /**
+   * pattern (RE2) that must be found in the cleansed text, else it is quarantined (pattern_mismatch); ^ and $ bind it to the whole text
+   */
+  matches?: string;
+  /**
+   * texts and patterns to replace, after extract and before any other cleansing; in one pass from left to right, the first of the list that fits
    */
   replace?: Replacement[];
   number_format?: NumberFormat;
@@ -535,7 +544,14 @@ export interface Replacement {
   /**
    * literal text, not a pattern
    */
-  text: string;
+  text?: string;
+  /**
+   * pattern (RE2), instead of a text
+   */
+  pattern?: string;
+  /**
+   * what is put in; for a pattern $1 to $9 are its groups, $0 the match and $$ a dollar sign
+   */
   with: string;
 }
 /**
