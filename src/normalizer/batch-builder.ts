@@ -4,7 +4,7 @@ import { shortId } from '#kit';
 import type { CanonicalRecord } from '#storage';
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
-import { IdMap } from './id-map.ts';
+import type { Dedupe } from './dedupe.ts';
 import { mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
@@ -35,12 +35,6 @@ export interface BatchLimits {
 
 export const defaultLimits: BatchLimits = { candidates: 16_384, weight: 16 << 20 };
 
-/**
- * Which of several valid candidates of a payload with one record id is kept. `last` over batches rests on the store: of two records
- * of one revision the later in the payload wins there, in whatever order batches are written and repeated.
- */
-export type Keep = 'first' | 'last';
-
 /** Index of a record in its batch and the batch's chunk, as one number. */
 const indexRange = 2 ** 14;
 
@@ -56,14 +50,12 @@ export function emptyCounts(): Counts {
 }
 
 /** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
-export function createBatchBuilder(frame: BatchFrame, keep: Keep, limits: BatchLimits): BatchBuilder {
+export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
   let batch = newBatch(0);
   let weight = 0;
   let bytesBefore = 0;
-  /** Where the record of each id stands: chunk and index. */
-  const places = new IdMap();
   /** Indices of this batch's records that a later one of the batch replaced. */
   let dropped = new Set<number>();
   const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
@@ -108,27 +100,32 @@ export function createBatchBuilder(frame: BatchFrame, keep: Keep, limits: BatchL
     return recordHash(hashed);
   }
 
-  /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
-  function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
+  /** Hashes and validates; false when the record is quarantined. */
+  function isValid(record: CanonicalRecord, at: RowPlace, candidate: number): boolean {
     record.recordHash = hashOf(record);
     const violation = check(record, record.recordHash, batch.batchId);
-    if (violation !== undefined) {
-      reject([contractFailure(record, violation)], at, candidate);
-      return;
-    }
+    if (violation !== undefined) reject([contractFailure(record, violation)], at, candidate);
+    return violation === undefined;
+  }
+
+  /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
+  function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
+    if (!isValid(record, at, candidate)) return;
     const place = batch.chunk * indexRange + batch.records.length;
-    if (keep === 'first') {
-      if (places.add(record.recordId, place)) batch.records.push(record);
-      else batch.counts.deduplicated++;
+    const chosen = dedupe.choose(record, place);
+    if (chosen === undefined) {
+      batch.counts.deduplicated++;
       return;
     }
-    const before = places.put(record.recordId, place);
+    if (Array.isArray(chosen)) return reject(chosen, at, candidate);
+    if (chosen !== record && !isValid(chosen, at, candidate)) return;
+    const before = dedupe.keep(chosen, place);
     if (before !== undefined) {
       batch.counts.deduplicated++;
       if (before >= batch.chunk * indexRange) dropped.add(before % indexRange);
       else batch.replaced++;
     }
-    batch.records.push(record);
+    batch.records.push(chosen);
   }
 
   function count(place: RowPlace): void {

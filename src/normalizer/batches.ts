@@ -5,6 +5,7 @@ import type { Profile } from '#contracts';
 import { type Batch, type BatchLimits, createBatchBuilder, defaultLimits } from './batch-builder.ts';
 import { compileProfile } from './compile.ts';
 import type { BatchFrame } from './contract-check.ts';
+import { createDedupe } from './dedupe.ts';
 import { recordIds } from './record-ids.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps, type RowCaps } from './row-sink.ts';
@@ -28,7 +29,7 @@ export interface BatchesInput {
 export async function* batches(input: BatchesInput): AsyncGenerator<Batch, void, undefined> {
   const { profile, frame } = input;
   const compiled = compileProfile(profile, recordIds(frame.tenantId, frame.sourceId));
-  const builder = createBatchBuilder(frame, profile.dedupe?.keep ?? 'last', input.limits ?? defaultLimits);
+  const builder = createBatchBuilder(frame, createDedupe(profile), input.limits ?? defaultLimits);
   const reader = createRowReader(compiled, input.caps ?? defaultCaps, builder);
   for await (const piece of pieces(input)) {
     reader.push(piece);

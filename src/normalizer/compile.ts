@@ -5,7 +5,7 @@ import { Attempt, needsExactPass } from './attempt.ts';
 import { checkKeys } from './check-keys.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
-import { Columns, type RowValue } from './path.ts';
+import { Columns, pointerTo, type RowValue } from './path.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { dialectOf, isTable } from './csv-dialect.ts';
 import { streamingSteps } from './select-path.ts';
@@ -23,7 +23,11 @@ export interface CompiledProfile {
 /** Compiles a profile. Throws `profile_invalid` with one detail for each thing wrong. */
 export function compileProfile(profile: Profile, recordId: RecordSetting['recordId']): CompiledProfile {
   const details: ErrorDetail[] = [];
-  const problem = (pointer: string, message: string): void => void details.push({ pointer, message });
+  const problem = (pointer: string, message: string): void => {
+    // What the profile says once for all its records is compiled with each of them.
+    if (!details.some((known) => known.pointer === pointer && known.message === message))
+      details.push({ pointer, message });
+  };
   const valid = validator('profiles/profile');
   if (!valid(profile)) {
     for (const { pointer, message } of valid.explain(profile)) problem(pointer, message);
@@ -31,6 +35,7 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   }
   checkFormat(profile, problem);
   checkKeys(profile.records, problem);
+  checkCombined(profile, problem);
   const columns = isTable(profile) ? new Columns() : undefined;
   const mappers = profile.records.map((rule, index) =>
     compileRecord(rule, { profile, columns, index, problem, recordId }),
@@ -69,7 +74,7 @@ function rowMapper(mappers: readonly RecordMapper[], exact: boolean): CompiledPr
 const longNumber = /\d[\d.]{15}|[\d.][eE][+-]?\d{3}/;
 
 function declaresExactNumbers(profile: Profile): boolean {
-  const rules = profile.records.flatMap((r) => [
+  const ofRecords = profile.records.flatMap((r) => [
     r.name,
     r.ts,
     r.value,
@@ -77,7 +82,9 @@ function declaresExactNumbers(profile: Profile): boolean {
     ...Object.values(r.dimensions ?? {}),
     ...Object.values(r.measures ?? {}),
   ]);
-  return rules.some((rule) => typeof rule === 'object' && (rule.cast === 'int64' || rule.cast === 'decimal'));
+  return [...ofRecords, profile.dedupe?.by].some(
+    (rule) => typeof rule === 'object' && (rule.cast === 'int64' || rule.cast === 'decimal'),
+  );
 }
 
 function invalid(profile: Profile, details: ErrorDetail[]): ChartlyError {
@@ -111,6 +118,17 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
     if (profile.timezone !== undefined) zoneOf(profile.timezone);
   } catch {
     problem('/timezone', unknownZone);
+  }
+}
+
+function checkCombined({ dedupe, records }: Profile, problem: (pointer: string, message: string) => void): void {
+  const names = new Set(records.flatMap((r) => [...Object.keys(r.measures ?? {}), ...(r.value ? ['value'] : [])]));
+  for (const name of Object.keys(dedupe?.combine ?? {})) {
+    if (!names.has(name))
+      problem(
+        `/dedupe/combine${pointerTo([name])}`,
+        `no record rule has such a number; there are ${[...names].join(', ')}`,
+      );
   }
 }
 

@@ -34,3 +34,29 @@ export function plainInt64(source: string): string | undefined {
   const value = BigInt(plain);
   return value >= int64Min && value <= int64Max ? plain : undefined;
 }
+
+/** The sum of two plain decimal texts; undefined when it has more digits than are kept. */
+export function addDecimals(a: string, b: string): string | undefined {
+  const [x, y, places] = aligned(a, b);
+  return plainDecimal(`${x + y}e-${places}`);
+}
+
+/** Below 0 when the first of two plain decimal texts is the lesser one, 0 when they are equal. */
+export function compareDecimals(a: string, b: string): number {
+  const [x, y] = aligned(a, b);
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** Both as whole numbers of the same unit, and how many places that has. */
+function aligned(a: string, b: string): [bigint, bigint, number] {
+  const [x, y] = [decimalParts(a), decimalParts(b)];
+  const places = Math.max(x.places, y.places);
+  return [x.digits * 10n ** BigInt(places - x.places), y.digits * 10n ** BigInt(places - y.places), places];
+}
+
+/** A plain decimal text as a whole number and how many of its digits stand behind the point. */
+export function decimalParts(plain: string): { digits: bigint; places: number } {
+  const point = plain.indexOf('.');
+  if (point < 0) return { digits: BigInt(plain), places: 0 };
+  return { digits: BigInt(plain.slice(0, point) + plain.slice(point + 1)), places: plain.length - point - 1 };
+}

@@ -92,6 +92,13 @@ export function timeField(rule: FieldRule, setting: FieldSetting): Field<number>
   return compile(full, setting, name, timeCast(name, full, setting), same);
 }
 
+/** What records are compared by: a number, or with a cast a time or a text. */
+export function rankField(rule: FieldRule, setting: FieldSetting): Field<number | string> {
+  const { cast } = ruleOf(rule);
+  if (cast === 'text') return textField(rule, setting);
+  return cast !== undefined && timeCasts.includes(cast) ? timeField(rule, setting) : numberField(rule, setting);
+}
+
 function same<T>(value: T): T {
   return value;
 }

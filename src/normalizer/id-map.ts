@@ -7,6 +7,13 @@ export class IdMap {
   size = 0;
   private readonly key = new Uint32Array(4);
 
+  /** The number of an id. */
+  get(id: string): number | undefined {
+    this.parse(id);
+    const value = this.values[this.place()]!;
+    return value === 0 ? undefined : value - 1;
+  }
+
   /** Sets the number of an id, and returns the one before. */
   put(id: string, value: number): number | undefined {
     this.parse(id);

@@ -4,7 +4,7 @@ import type { Attempt, Failure, Site } from './attempt.ts';
 import { emptyCell } from './cleanse.ts';
 import { exploding } from './explode.ts';
 import { ExpressionFailure } from './expression.ts';
-import { expressionOf, type Field, type FieldSetting, numberField, textField, timeField } from './field.ts';
+import { expressionOf, type Field, type FieldSetting, numberField, rankField, textField, timeField } from './field.ts';
 import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** Where the row under way stands in its payload. */
@@ -40,6 +40,8 @@ interface Fields {
   key: Field<string>[];
   ts: Field<number> | undefined;
   value: Field<number> | undefined;
+  /** What candidates with one key are compared by. */
+  rank: Field<number | string> | undefined;
   dimensions: Named<string>[];
   measures: Named<number>[];
 }
@@ -115,9 +117,16 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
       rule.kind !== 'metric' || rule.value === undefined
         ? undefined
         : numberField(rule.value, at('value', '/value', true)),
+    rank: rankOf(profile, at('', '', false)),
     dimensions: named('dimensions', textField),
     measures: named('measures', numberField),
   };
+}
+
+/** The profile speaks of it once for all its records: each rule reads it as its own rows and parts are. */
+function rankOf({ dedupe }: Profile, setting: FieldSetting): Fields['rank'] {
+  if (dedupe?.by === undefined) return undefined;
+  return rankField(dedupe.by, { ...setting, rule: 'dedupe.by', pointer: '/dedupe/by' });
 }
 
 function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build {
@@ -150,8 +159,10 @@ function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting):
       nums[m.name] = number;
       if (m.field.exact && attempt.exactText !== undefined) (exact ??= {})[m.name] = attempt.exactText;
     }
+    const rank = fields.rank?.read(row, attempt);
+    const rankExact = fields.rank?.exact === true ? attempt.exactText : undefined;
     if (attempt.failures.length > 0) return attempt.missed && skips ? skipped : attempt.failures;
-    return {
+    const record: CanonicalRecord = {
       kind,
       name: name!,
       tsMs,
@@ -166,6 +177,7 @@ function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting):
       row: place.row,
       recordHash: '',
     };
+    return fields.rank === undefined ? record : Object.assign(record, { rank, rankExact });
   };
 }
 

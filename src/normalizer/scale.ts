@@ -1,10 +1,10 @@
-import { plainDecimal } from './exact-number.ts';
+import { decimalParts, plainDecimal } from './exact-number.ts';
 
 /** Multiplies plain decimal texts by a factor, exactly; undefined when the product has more digits than are kept. */
 export function decimalScaler(factor: number): (plain: string) => string | undefined {
-  const by = parts(plainDecimal(String(factor))!);
+  const by = decimalParts(plainDecimal(String(factor))!);
   return (plain) => {
-    const of = parts(plain);
+    const of = decimalParts(plain);
     return plainDecimal(`${of.digits * by.digits}e-${of.places + by.places}`);
   };
 }
@@ -25,10 +25,4 @@ export function floatScaler(factor: number): (n: number) => number {
 /** True when the factor is one that can be computed with. */
 export function usableFactor(factor: number): boolean {
   return factor !== 0 && Number.isFinite(factor) && plainDecimal(String(factor)) !== undefined;
-}
-
-function parts(plain: string): { digits: bigint; places: number } {
-  const point = plain.indexOf('.');
-  if (point < 0) return { digits: BigInt(plain), places: 0 };
-  return { digits: BigInt(plain.slice(0, point) + plain.slice(point + 1)), places: plain.length - point - 1 };
 }

@@ -87,6 +87,7 @@ export type ErrorCode =
   | 'config_invalid'
   | 'workspace_invalid'
   | 'profile_invalid'
+  | 'profile_limit_exceeded'
   | 'secret_missing'
   | 'upstream_error'
   | 'upstream_unreachable'
@@ -406,12 +407,7 @@ export interface Profile {
    */
   null_values?: string[];
   records: RecordRule[];
-  /**
-   * which candidate with the same key wins inside one payload (default last)
-   */
-  dedupe?: {
-    keep: 'first' | 'last';
-  };
+  dedupe?: Dedupe;
 }
 export interface RecordRule {
   kind: RecordKind;
@@ -580,6 +576,19 @@ export interface Explode {
    * the list is missing or empty (default: the on_missing of the record rule)
    */
   on_missing?: 'skip' | 'quarantine';
+}
+/**
+ * what becomes of several candidates with one key inside one payload (default: keep last)
+ */
+export interface Dedupe {
+  keep: 'first' | 'last' | 'greatest' | 'merge';
+  by?: FieldRule;
+  /**
+   * with merge: how numbers of several candidates become one, by name of the measure, or `value` of a metric (default last)
+   */
+  combine?: {
+    [k: string]: 'sum' | 'min' | 'max' | 'first' | 'last';
+  };
 }
 /**
  * Two versions of a profile, to be compared on the payloads of a source.
