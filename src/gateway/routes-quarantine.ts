@@ -64,8 +64,8 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       params: { quarantine_id: shaped('record_id', 'id of the quarantine record') },
       response: { description: 'The row', contract: 'api/quarantined-row' },
       handler: async ({ tenantId, params }) => {
-        const { record, bytes } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
-        return { record, bytes_base64: bytes.toString('base64') };
+        const { record, bytes, compression } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
+        return { record, compression, bytes_base64: bytes.toString('base64') };
       },
     }),
     endpoint('previewRecovery', {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChartlyError } from '#kit';
 import type { Profile } from '#contracts';
+import { type DecodedPiece, decodePayload, layerOf } from '#storage';
 import { type Batch, type BatchLimits, createBatchBuilder, defaultLimits } from './batch-builder.ts';
 import { compileProfile } from './compile.ts';
 import type { BatchFrame } from './contract-check.ts';
@@ -11,7 +12,7 @@ import { createRowReader } from './row-reader.ts';
 import { defaultCaps, type RowCaps } from './row-sink.ts';
 
 export interface BatchesInput {
-  /** Opens the payload from its start. */
+  /** Opens the payload from its start; of a zip archive it is asked twice. */
   open: () => AsyncIterable<Uint8Array>;
   profile: Profile;
   frame: BatchFrame;
@@ -45,28 +46,51 @@ export async function* batches(input: BatchesInput): AsyncGenerator<Batch, void,
 const pieceBytes = 65_536;
 const turnMs = 20;
 
-/** The payload in small pieces; other work of the process gets its turn, an abort is seen, and the digest is checked at the end. */
-async function* pieces(input: BatchesInput): AsyncGenerator<Buffer, void, undefined> {
-  const digest = createHash('sha256');
+/** What the payload holds, in small pieces; other work of the process gets its turn, an abort is seen, and the digest of its bytes is checked at the end. */
+async function* pieces(input: BatchesInput): AsyncGenerator<DecodedPiece, void, undefined> {
+  const { open, sum } = digested(input.open);
   let turn = performance.now();
-  for await (const chunk of input.open()) {
-    digest.update(chunk);
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    for (let at = 0; at < bytes.length; at += pieceBytes) {
+  for await (const piece of decodePayload(open, layerOf(input.profile))) {
+    const cuts: Iterable<DecodedPiece> = Buffer.isBuffer(piece) ? cut(piece) : [piece];
+    for (const part of cuts) {
       if (input.signal.aborted) throw cancelled();
-      yield bytes.subarray(at, at + pieceBytes);
+      yield part;
       if (performance.now() - turn < turnMs) continue;
       await nextTurn();
       turn = performance.now();
     }
   }
   if (input.signal.aborted) throw cancelled();
-  if (digest.digest('hex') !== input.frame.rawSha256) {
+  if (sum() !== input.frame.rawSha256) {
     throw new ChartlyError(
       'blob_corrupt',
       `The stored bytes of payload ${input.frame.rawSha256} do not match their digest.`,
     );
   }
+}
+
+function* cut(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+/** Opens a payload so that the digest of what is read of it first can be asked for at the end. */
+function digested(open: BatchesInput['open']): { open: BatchesInput['open']; sum: () => string } {
+  const digest = createHash('sha256');
+  let opened = false;
+  async function* first(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of open()) {
+      digest.update(chunk);
+      yield chunk;
+    }
+  }
+  return {
+    open() {
+      if (opened) return open();
+      opened = true;
+      return first();
+    },
+    sum: () => digest.digest('hex'),
+  };
 }
 
 function cancelled(): ChartlyError {

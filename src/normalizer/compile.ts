@@ -3,6 +3,7 @@ import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import { Attempt, needsExactPass } from './attempt.ts';
 import { checkKeys } from './check-keys.ts';
+import { checkLayer } from './check-layer.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, pointerTo, type RowValue } from './path.ts';
@@ -34,6 +35,7 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
     throw invalid(profile, details);
   }
   checkFormat(profile, problem);
+  checkLayer(profile, problem);
   checkKeys(profile.records, problem);
   checkCombined(profile, problem);
   const columns = isTable(profile) ? new Columns() : undefined;

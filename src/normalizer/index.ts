@@ -5,7 +5,7 @@
  */
 import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
 import type { RequestContext } from '#kit';
-import type { CanonicalFork, CanonicalStore, RecordChanges } from '#storage';
+import type { CanonicalFork, CanonicalStore, Compression, RecordChanges } from '#storage';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
@@ -72,8 +72,11 @@ export interface Normalizer {
     tenantId: string,
     options?: QuarantineFilter,
   ): Promise<{ source_id: string; reason_code: ReasonCode; count: number }[]>;
-  /** One row, with the bytes of its source row (first 64 KiB). Errors: `not_found`. */
-  quarantinedRow(tenantId: string, quarantineId: string): Promise<{ record: QuarantineRecord; bytes: Buffer }>;
+  /** One row, with the bytes of its source row (first 64 KiB), and how the payload that holds them is compressed. Errors: `not_found`. */
+  quarantinedRow(
+    tenantId: string,
+    quarantineId: string,
+  ): Promise<{ record: QuarantineRecord; bytes: Buffer; compression?: Compression | undefined }>;
   /**
    * Gives open rows up, with a ledger entry `quarantine.discarded`; returns how many. Errors: `not_found` when there are none;
    * `conflict` when the row named is not open.

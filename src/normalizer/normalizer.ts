@@ -71,9 +71,9 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
   }
   await writing;
   const any = outcome.counts.records > 0;
-  await settleOthers(deps.relational, frame, { starts: [...starts], size: task.raw.size, any });
+  const sizes = { size: task.raw.size, decoded: outcome.counts.bytes };
+  await settleOthers(deps.relational, frame, { starts: [...starts], ...sizes, any });
   outcome.written.retired = await retireOthers(deps, frame, task.runId);
-  outcome.counts.bytes = task.raw.size;
   return outcome;
 }
 

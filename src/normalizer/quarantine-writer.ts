@@ -70,16 +70,17 @@ export async function openElsewhere(relational: Relational, frame: BatchFrame): 
 /**
  * What other versions of the profile found wrong with this payload no longer stands open, for this version has judged it anew: rows that
  * now give a record, and of which nothing is refused again, are `recovered`; the others `superseded`. What concerned the payload as a
- * whole is recovered with any record. Repeatable.
+ * whole is recovered with any record: all of its `size` bytes or of those `decoded`, or none as it could not be decoded. Repeatable.
  */
 export async function settleOthers(
   relational: Relational,
   frame: BatchFrame,
-  recovered: { starts: readonly number[]; size: number; any: boolean },
+  recovered: { starts: readonly number[]; size: number; decoded: number; any: boolean },
 ): Promise<number> {
   return relational.execute(
     `update quarantine q set state = case
-       when (q.byte_start = any($5::bigint[]) or ($6 and q.rule = 'format' and q.byte_start = 0 and q.byte_end >= $7::bigint))
+       when (q.byte_start = any($5::bigint[]) or ($6 and q.rule = 'format' and q.byte_start = 0
+           and (q.byte_end in (0, $7::bigint) or q.byte_end >= $8::bigint)))
          and not exists (
            select 1 from quarantine again
            where again.tenant_id = q.tenant_id and again.raw_sha256 = q.raw_sha256 and again.source_id = q.source_id
@@ -94,6 +95,7 @@ export async function settleOthers(
       recovered.starts,
       recovered.any,
       recovered.size,
+      recovered.decoded,
     ],
   );
 }

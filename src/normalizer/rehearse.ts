@@ -46,7 +46,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     // Quarantine rows belong to bytes: those of bytes that came twice count once.
     const rows = seen.has(raw.sha256) ? undefined : await openRows(deps.relational, frame);
     seen.add(raw.sha256);
-    await judgePayload(deps, { task, raw, frame, into, result, rows });
+    const decoded = await judgePayload(deps, { task, raw, frame, into, result, rows });
     if (rows === undefined) continue;
     for (const reason of rows.closed) of(reason.reason_code).after -= reason.count;
     for (const [reason, count] of rows.refused) {
@@ -55,7 +55,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     }
     for (const row of rows.open) {
       of(row.reason_code).open++;
-      if (isRecovered(row, rows, raw.size)) of(row.reason_code).recovered++;
+      if (isRecovered(row, rows, raw.size, decoded)) of(row.reason_code).recovered++;
     }
   }
   result.reasons = [...reasons.values()].sort((a, b) => (a.reason_code < b.reason_code ? -1 : 1));
@@ -113,8 +113,9 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
 }
 
 /** As `settleOthers` decides. */
-function isRecovered(row: OpenRow, rows: Rows, size: number): boolean {
-  const whole = rows.any && row.format && row.start === 0 && row.end >= size;
+function isRecovered(row: OpenRow, rows: Rows, size: number, decoded: number): boolean {
+  const all = row.end === 0 || row.end === size || row.end >= decoded;
+  const whole = rows.any && row.format && row.start === 0 && all;
   return !row.own && (whole || rows.gave.has(row.start)) && !rows.refusedAgain.has(place(row));
 }
 
@@ -131,17 +132,21 @@ interface PayloadWork {
   rows: Rows | undefined;
 }
 
-async function judgePayload({ blobs }: RehearseDeps, work: PayloadWork): Promise<void> {
+/** Returns how many bytes the payload holds, decoded. */
+async function judgePayload({ blobs }: RehearseDeps, work: PayloadWork): Promise<number> {
   const { task, raw, frame, into, result, rows } = work;
   const open = (): AsyncIterable<Uint8Array> => blobs.read(raw.bucket, raw.sha256);
+  let decoded = 0;
   for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
     for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
       result.counts[key] += batch.counts[key];
     }
+    decoded += batch.counts.bytes;
     if (rows !== undefined) note(rows, batch);
     if (batch.records.length > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
   }
   await into?.retireOthers(frame);
+  return decoded;
 }
 
 function note(rows: Rows, batch: Batch): void {

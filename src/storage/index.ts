@@ -18,6 +18,11 @@ export type {
 } from './canonical/port.ts';
 export type { Relational, Sql, Row, Param } from './relational/port.ts';
 export type { Cache } from './cache/port.ts';
+export { appliedLayer } from './payload/applied-layer.ts';
+export { archiveFiles, decodePayload, decodedBytes } from './payload/decode.ts';
+export { isDamage, layerOf, nextFile } from './payload/layer.ts';
+export type { Compression, DecodedPiece, PayloadDamage, PayloadLayer } from './payload/layer.ts';
+export { readPayloadRange } from './payload/read-range.ts';
 export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';

@@ -37,6 +37,8 @@ export type ReasonCode =
   | 'ragged_row'
   | 'row_too_large'
   | 'empty_payload'
+  | 'archive_unreadable'
+  | 'decoded_too_large'
   | 'no_rows'
   | 'too_deep'
   | 'missing_field'
@@ -340,7 +342,11 @@ export interface LineageView {
     content_type: string;
     captured_at: Timestamp;
     /**
-     * the very bytes of the row (first 64 KiB)
+     * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
+     */
+    compression?: 'gzip' | 'zstd' | 'zip';
+    /**
+     * the very bytes of the row (first 64 KiB), decoded
      */
     bytes_base64: string;
     blob_verified: boolean;
@@ -382,6 +388,12 @@ export interface Profile {
    */
   format: 'json' | 'ndjson' | 'csv' | 'tsv';
   /**
+   * how the payload is compressed (default auto: as its first bytes say). Byte ranges are of what it holds
+   */
+  compression?: 'auto' | 'none' | 'gzip' | 'zstd' | 'zip';
+  zip?: ZipOptions;
+  limits?: PayloadLimits;
+  /**
    * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
    */
   select?: string;
@@ -408,6 +420,25 @@ export interface Profile {
   null_values?: string[];
   records: RecordRule[];
   dedupe?: Dedupe;
+}
+export interface ZipOptions {
+  /**
+   * name or glob (`*`, `**`, `?`) of the files of the archive to read, one after the other in its order; without a slash it looks at the file's name in any folder (default: the one file that there is)
+   */
+  member: string;
+}
+/**
+ * what a compressed payload may hold; beyond it the rest is quarantined (decoded_too_large)
+ */
+export interface PayloadLimits {
+  /**
+   * bytes once decompressed (default 68719476736, 64 GiB)
+   */
+  decoded_bytes?: number;
+  /**
+   * bytes once decompressed for each byte that is compressed, looked at beyond 16 MiB (default 200)
+   */
+  decoded_ratio?: number;
 }
 export interface RecordRule {
   kind: RecordKind;
@@ -642,7 +673,11 @@ export interface QuarantineDiscarded {
 export interface QuarantinedRow {
   record: QuarantineRecord;
   /**
-   * the first 64 KiB of the row, as captured
+   * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
+   */
+  compression?: 'gzip' | 'zstd' | 'zip';
+  /**
+   * the first 64 KiB of the row, decoded
    */
   bytes_base64: string;
 }
@@ -1253,7 +1288,7 @@ export interface Entity {
 export interface Provenance {
   raw_sha256: Sha256;
   /**
-   * first byte of the row in the decoded payload
+   * first byte of the row in the decoded payload: what it holds once its compression is undone
    */
   byte_start: number;
   /**
