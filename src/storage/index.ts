@@ -7,6 +7,8 @@ export type {
   CanonicalFork,
   CanonicalStore,
   CanonicalRecord,
+  EncodedBatch,
+  EncodedRecords,
   RecordBatch,
   RetireScope,
   WriteResult,
@@ -26,6 +28,8 @@ export { readPayloadRange } from './payload/read-range.ts';
 export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';
+export { createRecordEncoder, type RecordEncoder } from './canonical/native.ts';
+export { decodeBlock as decodeRecords } from './canonical/native-decode.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';
 export { startEmbeddedClickHouse } from './canonical/embedded.ts';
 export {
