@@ -21,6 +21,7 @@ import {
   type Relational,
 } from '#storage';
 import type { Config } from './config.ts';
+import { setMemoryFlags } from './memory-flags.ts';
 import { version } from './version.ts';
 
 /** All services of one process, wired. */
@@ -49,6 +50,7 @@ export interface System {
  * Errors: `data_dir_locked`, `disk_full`, `storage_unavailable`, `config_invalid`.
  */
 export async function compose(config: Config): Promise<System> {
+  setMemoryFlags();
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -81,7 +83,9 @@ export async function compose(config: Config): Promise<System> {
       audit,
       logger: logger.child('normalizer'),
       clock,
+      threads: config.mappingThreads,
     });
+    closers.push(() => normalizer.close());
     const cache = createMemoryCache();
     const analytics = createAnalytics({
       relational,

@@ -268,6 +268,7 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
     quarantineSummary: async () => [
       { source_id: quarantined.source_id, reason_code: quarantined.reason_code, count: 3 },
     ],
+    close: async () => {},
     quarantinedRow: async (_tenant, id) =>
       id === quarantined.quarantine_id
         ? { record: quarantined, bytes: Buffer.from([0xff, 0x00]) }

@@ -1,7 +1,7 @@
 import { recordHash, type HashedRecord } from '#audit';
 import type { Counts, ReasonCode } from '#contracts';
 import { shortId } from '#kit';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, createRecordEncoder, type EncodedRecords } from '#storage';
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
 import type { Dedupe } from './dedupe.ts';
@@ -18,11 +18,11 @@ export interface Rejection extends Failure, RowPlace {
 export interface Batch {
   batchId: string;
   chunk: number;
-  records: CanonicalRecord[];
+  records: EncodedRecords;
   rejections: Rejection[];
   /** How many of `records` take the place of one of an earlier batch of the payload, which then counts as deduplicated. */
   replaced: number;
-  /** counts.records = records.length - replaced, so that the batches of a payload add up to what is live. */
+  /** counts.records = records.count - replaced, so that the batches of a payload add up to what is live. */
   counts: Counts;
 }
 
@@ -53,6 +53,7 @@ export function emptyCounts(): Counts {
 export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
+  const encoder = createRecordEncoder();
   let batch = newBatch(0);
   let weight = 0;
   let bytesBefore = 0;
@@ -61,19 +62,19 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
   const hashed = { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } as HashedRecord;
 
-  function newBatch(chunk: number): Batch {
+  function newBatch(chunk: number): Omit<Batch, 'records'> {
     const parts = ['batch', frame.tenantId, frame.sourceId, frame.rawSha256, frame.profileDigest];
     const batchId = shortId([...parts, String(frame.revision), String(chunk)]);
-    return { batchId, chunk, records: [], rejections: [], replaced: 0, counts: emptyCounts() };
+    return { batchId, chunk, rejections: [], replaced: 0, counts: emptyCounts() };
   }
 
   function cut(end: number): void {
     batch.counts.bytes = end - bytesBefore;
     bytesBefore = end;
-    if (dropped.size > 0) batch.records = batch.records.filter((_, i) => !dropped.has(i));
+    const records = encoder.finish({ ...frame, batchId: batch.batchId }, dropped);
     dropped = new Set();
-    batch.counts.records = batch.records.length - batch.replaced;
-    ready.push(batch);
+    batch.counts.records = records.count - batch.replaced;
+    ready.push({ ...batch, records });
     batch = newBatch(batch.chunk + 1);
     weight = 0;
   }
@@ -111,7 +112,7 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
   function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
     if (!isValid(record, at, candidate)) return;
-    const place = batch.chunk * indexRange + batch.records.length;
+    const place = batch.chunk * indexRange + encoder.count;
     const chosen = dedupe.choose(record, place);
     if (chosen === undefined) {
       batch.counts.deduplicated++;
@@ -125,7 +126,7 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
       if (before >= batch.chunk * indexRange) dropped.add(before % indexRange);
       else batch.replaced++;
     }
-    batch.records.push(chosen);
+    encoder.add(chosen);
   }
 
   function count(place: RowPlace): void {

@@ -82,6 +82,8 @@ export interface Normalizer {
    * `conflict` when the row named is not open.
    */
   discard(context: RequestContext, scope: DiscardScope, reason: string): Promise<number>;
+  /** Ends its threads; what they map then fails with `cancelled`. */
+  close(): Promise<void>;
 }
 
 export type DiscardScope = { quarantineId: string } | { sourceId: string; reasonCode: ReasonCode };

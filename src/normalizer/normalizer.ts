@@ -1,12 +1,13 @@
 import type { Audit } from '#audit';
 import type { Counts } from '#contracts';
 import type { Clock, Logger } from '#kit';
-import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
 import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
 import { batches } from './batches.ts';
 import { compileProfile } from './compile.ts';
 import { frameOf } from './frame.ts';
+import { createMapper, type Mapper } from './mapper.ts';
 import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
 import { discardQuarantined } from './quarantine-discard.ts';
@@ -21,10 +22,18 @@ export interface NormalizerDeps {
   audit: Audit;
   logger: Logger;
   clock: Clock;
+  /** How many threads map payloads, one payload each; 0 (the default) maps in the calling thread. */
+  threads?: number;
+}
+
+interface Deps extends NormalizerDeps {
+  mapper: Mapper;
 }
 
 /** The normalizer over the given stores. */
-export function createNormalizer(deps: NormalizerDeps): Normalizer {
+export function createNormalizer(given: NormalizerDeps): Normalizer {
+  const mapper = createMapper({ threads: given.threads ?? 0, logger: given.logger });
+  const deps: Deps = { ...given, mapper };
   return {
     check(profile) {
       compileProfile(profile, () => '');
@@ -34,11 +43,13 @@ export function createNormalizer(deps: NormalizerDeps): Normalizer {
     rehearse: (task) => rehearse(deps, task),
     discard: (context, what, reason) => discardQuarantined(deps, context, what, reason),
     ...quarantineReader(deps),
+    close: () => mapper.close(),
   };
 }
 
 /** While the store writes one batch, the next one is parsed and mapped: one ahead and no more. */
-async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<NormalizeOutcome> {
+async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutcome> {
+  const { mapper } = deps;
   const frame = frameOf(task);
   const outcome: NormalizeOutcome = {
     counts: emptyCounts(),
@@ -57,9 +68,12 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
   const starts = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
   try {
-    for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
-      if (refused.size > 0)
-        for (const { byteStart } of batch.records) if (refused.has(byteStart)) starts.add(byteStart);
+    for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
+      if (refused.size > 0) {
+        for (const { byteStart } of decodeRecords(batch.records.block)) {
+          if (refused.has(byteStart)) starts.add(byteStart);
+        }
+      }
       await writing;
       writing = write(batch);
       // Awaited above or below; until then a failure must not count as unhandled.

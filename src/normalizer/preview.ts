@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Counts, Profile } from '#contracts';
 import { canonicalJson, sha256Hex } from '#kit';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, decodeRecords } from '#storage';
 import { emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 
@@ -47,7 +47,7 @@ export async function preview(
   const rejections: Rejection[] = [];
   for await (const batch of batches({ open, profile, frame, signal: new AbortController().signal })) {
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];
-    for (const record of batch.records) {
+    for (const record of decodeRecords(batch.records.block)) {
       // A later one takes the later place.
       const replaces = records.delete(record.recordId);
       if (replaces || records.size < keep) records.set(record.recordId, record);

@@ -1,15 +1,17 @@
 import type { RawRef, ReasonCode } from '#contracts';
-import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
 import { type Batch, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
+import type { Mapper } from './mapper.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
 
 export interface RehearseDeps {
   relational: Relational;
   blobs: BlobStore;
   canonical: CanonicalStore;
+  mapper: Mapper;
 }
 
 /** Maps the payloads and counts; writes nothing. */
@@ -133,17 +135,17 @@ interface PayloadWork {
 }
 
 /** Returns how many bytes the payload holds, decoded. */
-async function judgePayload({ blobs }: RehearseDeps, work: PayloadWork): Promise<number> {
+async function judgePayload({ blobs, mapper }: RehearseDeps, work: PayloadWork): Promise<number> {
   const { task, raw, frame, into, result, rows } = work;
   const open = (): AsyncIterable<Uint8Array> => blobs.read(raw.bucket, raw.sha256);
   let decoded = 0;
-  for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal })) {
+  for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
     for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
       result.counts[key] += batch.counts[key];
     }
     decoded += batch.counts.bytes;
     if (rows !== undefined) note(rows, batch);
-    if (batch.records.length > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
+    if (batch.records.count > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
   }
   await into?.retireOthers(frame);
   return decoded;
@@ -152,7 +154,8 @@ async function judgePayload({ blobs }: RehearseDeps, work: PayloadWork): Promise
 function note(rows: Rows, batch: Batch): void {
   rows.any ||= batch.counts.records > 0;
   if (rows.starts.size > 0) {
-    for (const { byteStart } of batch.records) if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
+    for (const { byteStart } of decodeRecords(batch.records.block))
+      if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
   }
   let last: Rejection | undefined;
   let rules = new Set<string>();

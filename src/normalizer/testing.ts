@@ -1,7 +1,7 @@
 /** Runs the pure half of the normalizer over bytes; for tests. */
 import { sha256Hex, canonicalJson } from '#kit';
 import type { Counts, Profile, RecordRule } from '#contracts';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, decodeRecords } from '#storage';
 import { type Batch, type BatchLimits, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import type { RowCaps } from './row-sink.ts';
@@ -59,7 +59,7 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
 
 /** What a store is left with: of two records with one id the later in the payload. Checks what batches say of that themselves. */
 function standing(found: readonly Batch[]): CanonicalRecord[] {
-  const all = found.flatMap((batch) => batch.records);
+  const all = found.flatMap((batch) => decodeRecords(batch.records.block));
   const last = new Map(all.map((record, i) => [record.recordId, i]));
   const standing = all.filter((record, i) => last.get(record.recordId) === i);
   const replaced = found.reduce((sum, batch) => sum + batch.replaced, 0);

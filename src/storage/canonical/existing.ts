@@ -47,11 +47,6 @@ function bigEndian(column: string): string {
 /** Decodes the answer, leaving out rows of records that are not asked for (ids that share four bytes with one that is). */
 export function parseExisting(bytes: Buffer, ids: Uint8Array): ExistingRow[] {
   const rows: ExistingRow[] = [];
-  // Of records that are all new there is nothing to read.
-  if (bytes.length === 0) return rows;
-  const wanted = new Set<string>();
-  const asked = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
-  for (let from = 0; from < asked.length; from += 16) wanted.add(asked.toString('hex', from, from + 16));
   let at = 0;
   const text = (encoding: 'utf8' | 'latin1'): string => {
     let length = 0;
@@ -75,7 +70,22 @@ export function parseExisting(bytes: Buffer, ids: Uint8Array): ExistingRow[] {
     const sameBatch = bytes[at + 17] === 1;
     at += 18;
     const precedence = text('latin1');
-    if (wanted.has(recordId)) rows.push({ recordId, kind, name, tsMs, revision, isDeleted, sameBatch, precedence });
+    rows.push({ recordId, kind, name, tsMs, revision, isDeleted, sameBatch, precedence });
   }
-  return rows;
+  return rows.length === 0 ? rows : rows.filter(isAmong(ids, rows.length));
+}
+
+/** Mostly a batch is new, and the few rows that come share four bytes with an id by chance: then a set of all ids is not worth its while. */
+function isAmong(ids: Uint8Array, rows: number): (row: ExistingRow) => boolean {
+  const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+  if (rows <= 16) return ({ recordId }) => indexOfId(bytes, Buffer.from(recordId, 'hex')) >= 0;
+  const wanted = new Set<string>();
+  for (let from = 0; from < bytes.length; from += 16) wanted.add(bytes.toString('hex', from, from + 16));
+  return ({ recordId }) => wanted.has(recordId);
+}
+
+function indexOfId(ids: Buffer, id: Buffer): number {
+  let at = ids.indexOf(id);
+  while (at >= 0 && at % 16 !== 0) at = ids.indexOf(id, at + 1);
+  return at;
 }
