@@ -53,7 +53,7 @@ export class MappingThread {
 
   #lost(cause: unknown): void {
     this.usable = false;
-    this.#task?.fail(
+    this.#task?.lost(
       new ChartlyError('internal', 'A mapping thread ended in the middle of a payload.', { cause, retryable: true }),
     );
   }
@@ -119,6 +119,12 @@ class TaskInThread {
   fail(error: unknown): void {
     this.#failure ??= error;
     this.#changed();
+  }
+
+  /** There is no thread any more that could do anything about it. */
+  lost(error: ChartlyError): void {
+    this.#ended = true;
+    this.fail(error);
   }
 
   /** Resolves once the thread is done with the payload; false when it does not let go of it. */

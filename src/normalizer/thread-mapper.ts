@@ -1,5 +1,4 @@
-import type { Logger } from '#kit';
-import { ChartlyError } from '#kit';
+import { ChartlyError, type Logger } from '#kit';
 import type { Batch } from './batch-builder.ts';
 import type { MappingTask } from './map-payload.ts';
 import type { Mapper } from './mapper.ts';
@@ -14,22 +13,27 @@ export function createThreadMapper({ threads, logger }: { threads: number; logge
   let busy = 0;
 
   async function take(): Promise<MappingThread> {
-    while (busy >= threads && !closed) await new Promise<void>((resolve) => waiting.push(resolve));
+    // Who waits is handed the place of the one that ends.
+    if (busy >= threads) await new Promise<void>((resolve) => waiting.push(resolve));
+    else busy++;
     if (closed) throw new ChartlyError('cancelled', 'The normalizer is closing.', { retryable: true });
-    busy++;
-    const thread = idle.pop() ?? new MappingThread();
+    let thread = idle.pop();
+    // One that died while it had nothing to do.
+    while (thread?.usable === false) thread = idle.pop();
+    thread ??= new MappingThread();
     all.add(thread);
     return thread;
   }
 
   function giveBack(thread: MappingThread): void {
-    busy--;
     if (thread.usable) idle.push(thread);
     else {
       all.delete(thread);
       if (!closed) logger.warn('a mapping thread ended and will be replaced');
     }
-    waiting.shift()?.();
+    const next = waiting.shift();
+    if (next === undefined) busy--;
+    else next();
   }
 
   return {
