@@ -18,6 +18,8 @@ export interface ContractTypes {
   'api/lineage': T.LineageView;
   'api/profile-document': T.ProfileDocument;
   'api/profile-diff-request': T.ProfileDiffRequest;
+  'api/promote-request': T.PromoteRequest;
+  'api/promotion': T.PromotionView;
   'api/quarantine-count': T.QuarantineCount;
   'api/quarantine-discard-request': T.QuarantineDiscardRequest;
   'api/quarantine-discarded': T.QuarantineDiscarded;

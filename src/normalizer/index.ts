@@ -11,7 +11,7 @@ import type { CanonicalFork, CanonicalStore, Compression, RecordChanges } from '
 export interface AppliedProfile {
   profile: Profile;
   digest: string;
-  /** Counts the applied versions of this profile, from 1; the high part of every record's revision. */
+  /** The version's place in the order in which the versions of its profile became active, from 1; the high part of every record's revision. */
   ordinal: number;
 }
 
@@ -50,7 +50,9 @@ export interface Normalizer {
   check(profile: Profile): void;
   /**
    * Normalizes one payload: batches to the canonical store, failures to quarantine, one ledger entry a batch; open quarantine rows of the
-   * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
+   * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. A version that became active
+   * later wins, whichever ends first: then this one's records go, and its quarantine rows are `superseded`.
+   * Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
    */
   normalize(task: NormalizeTask): Promise<NormalizeOutcome>;
 

@@ -12,6 +12,7 @@ import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
 import { discardQuarantined } from './quarantine-discard.ts';
 import { openElsewhere, settleOthers } from './quarantine-writer.ts';
+import { beginReading, endReading } from './readings.ts';
 import { judge, rehearse } from './rehearse.ts';
 import { retireOthers } from './retire-others.ts';
 
@@ -64,6 +65,7 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     task.onProgress?.({ ...outcome.counts });
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
+  await beginReading(deps.relational, frame);
   const refused = await openElsewhere(deps.relational, frame);
   const starts = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
@@ -84,10 +86,11 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     await writing.catch(() => {});
   }
   await writing;
+  const { newest, others } = await endReading(deps.relational, frame);
   const any = outcome.counts.records > 0;
   const sizes = { size: task.raw.size, decoded: outcome.counts.bytes };
-  await settleOthers(deps.relational, frame, { starts: [...starts], ...sizes, any });
-  outcome.written.retired = await retireOthers(deps, frame, task.runId);
+  await settleOthers(deps.relational, frame, newest, { starts: [...starts], ...sizes, any });
+  if (others) outcome.written.retired = await retireOthers(deps, frame, newest, task.runId);
   return outcome;
 }
 

@@ -95,8 +95,9 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
   );
   const closed = await relational.query<{ reason_code: ReasonCode; count: number }>(
     `select reason_code, count(*)::int as count from quarantine
-     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest = $4 and state <> 'open' group by reason_code`,
-    params,
+     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest = $4
+       and (state = 'discarded' or (state <> 'open' and revision >= $5::bigint)) group by reason_code`,
+    [...params, String(frame.revision)],
   );
   const open = found.map(({ byte_start, byte_end, ...row }) => ({
     ...row,

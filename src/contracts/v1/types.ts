@@ -28,6 +28,10 @@ export type RecordKind = 'metric' | 'event' | 'entity';
  */
 export type FieldRule = string | Rule;
 /**
+ * What is measured, what happened, or what type of thing it is.
+ */
+export type RecordName = string;
+/**
  * Why a row or candidate was quarantined.
  */
 export type ReasonCode =
@@ -51,10 +55,6 @@ export type ReasonCode =
   | 'pattern_mismatch'
   | 'expression_failed'
   | 'contract_violation';
-/**
- * What is measured, what happened, or what type of thing it is.
- */
-export type RecordName = string;
 export type QueryColumn =
   | string
   | {
@@ -122,6 +122,8 @@ export interface ContractsV1 {
   ProfileDiffRequest_side?: ProfileDiffSide;
   ProfileDiffRequest?: ProfileDiffRequest;
   ProfileDocument?: ProfileDocument;
+  PromoteRequest?: PromoteRequest;
+  PromotionView?: PromotionView;
   QuarantineCount?: QuarantineCount;
   QuarantineDiscardRequest?: QuarantineDiscardRequest;
   QuarantineDiscarded?: QuarantineDiscarded;
@@ -195,7 +197,7 @@ export interface AppliedDocumentView {
   id: Id;
   version: string;
   digest: Sha256;
-  change: 'created' | 'updated' | 'unchanged';
+  change: 'created' | 'updated' | 'unchanged' | 'staged';
 }
 /**
  * Documents of a workspace, to be validated together and registered together, or not at all.
@@ -218,6 +220,10 @@ export interface ApplyRequest {
    * validate and compare, register nothing
    */
   dry_run?: boolean;
+  /**
+   * register the profiles without making them active; the other documents are validated, and left as they are
+   */
+  stage?: boolean;
 }
 /**
  * Size and head of a tenant's ledger.
@@ -369,7 +375,7 @@ export interface LineageView {
   entries: LedgerEntryView[];
 }
 /**
- * an applied version by its name, or a profile as it stands in a file
+ * a registered version by its name, or a profile as it stands in a file
  */
 export interface ProfileDiffSide {
   applied?: string;
@@ -630,20 +636,237 @@ export interface ProfileDiffRequest {
   source?: Id;
 }
 /**
- * A profile version as applied.
+ * A registered version of a profile.
  */
 export interface ProfileDocument {
   profile: Profile;
   digest: Sha256;
   /**
-   * counts the applied versions of this profile
+   * place in the order in which the versions became active; absent while staged
    */
-  ordinal: number;
+  ordinal?: number;
   /**
-   * new payloads are read with this version
+   * active: new payloads are read with it; staged: it never was active; superseded: it was
    */
-  active: boolean;
+  state: 'active' | 'staged' | 'superseded';
   applied_at: Timestamp;
+  activated_at?: Timestamp;
+}
+/**
+ * Which version of the profile is to be the active one.
+ */
+export interface PromoteRequest {
+  version: Semver;
+  /**
+   * replay the sources of the profile under it
+   */
+  replay?: boolean;
+  /**
+   * say what promoting and replaying would change, and change nothing
+   */
+  dry_run?: boolean;
+}
+/**
+ * A version of a profile that became the active one, or would.
+ */
+export interface PromotionView {
+  profile: PromotedVersion;
+  replaces?: Semver;
+  /**
+   * unchanged: it is the active one already
+   */
+  change: 'promoted' | 'unchanged';
+  /**
+   * that the profile maps
+   */
+  sources: Id[];
+  /**
+   * the replays that were asked for
+   */
+  runs: Run[];
+  /**
+   * of a dry run: what the replay of each source with payloads would change
+   */
+  previews?: ReplayPreview[];
+}
+export interface PromotedVersion {
+  id: Id;
+  version: Semver;
+  digest: Sha256;
+}
+/**
+ * One execution of a source's workflow.
+ */
+export interface Run {
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  requested_at: Timestamp;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+  counts: Counts;
+  /**
+   * payloads captured
+   */
+  pages: number;
+  /**
+   * payloads the upstream said had not changed
+   */
+  unchanged: number;
+  dead_letters: number;
+  request_id?: string;
+  error?: FailureInfo;
+  /**
+   * its stages; only when one run is asked for
+   */
+  steps?: Step[];
+}
+/**
+ * What became of the rows of a payload, a run or a source.
+ */
+export interface Counts {
+  /**
+   * rows read from payloads
+   */
+  rows: number;
+  /**
+   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   */
+  candidates: number;
+  /**
+   * records written to the canonical plane
+   */
+  records: number;
+  /**
+   * candidates (or unreadable rows) sent to quarantine
+   */
+  quarantined: number;
+  /**
+   * candidates dropped by the profile's dedupe rule
+   */
+  deduplicated: number;
+  /**
+   * candidates left out because the profile says so (`when`, `on_missing: skip`)
+   */
+  skipped: number;
+  /**
+   * decoded payload bytes read
+   */
+  bytes: number;
+}
+export interface FailureInfo {
+  code: string;
+  message: string;
+  action?: string;
+  at?: Timestamp;
+  attempt?: number;
+}
+/**
+ * One stage of a run; it ends when its last job settles.
+ */
+export interface Step {
+  run_id: Uuid;
+  step: 'fetch' | 'normalize';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  jobs_total: number;
+  jobs_done: number;
+  jobs_failed: number;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+}
+/**
+ * What normalizing payloads again would change, or how two versions of a profile differ on them. Nothing was written.
+ */
+export interface ReplayPreview {
+  source_id: Id;
+  compared_to?: ProfileVersion;
+  profile: ProfileVersion;
+  payloads: number;
+  counts: Counts;
+  records: {
+    added: number;
+    changed: number;
+    retired: number;
+    unchanged: number;
+  };
+  /**
+   * up to twenty of each kind of change
+   */
+  examples: RecordChangeView[];
+  /**
+   * open rows of these payloads by reason, before and after, and how many of those before would be recovered
+   */
+  quarantine: {
+    reason_code: ReasonCode;
+    before: number;
+    recovered?: number;
+    after: number;
+  }[];
+  /**
+   * every section of an applied report that reads records of the source
+   */
+  reports: SectionChangeView[];
+}
+export interface ProfileVersion {
+  id: Id;
+  version: Semver;
+  digest: Sha256;
+}
+export interface RecordChangeView {
+  change: 'added' | 'changed' | 'retired';
+  record_id: RecordId;
+  before?: RecordFields;
+  after?: RecordFields;
+}
+export interface RecordFields {
+  kind: RecordKind;
+  name: RecordName;
+  ts?: Timestamp;
+  value?: number;
+  unit?: string;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+}
+/**
+ * Text attributes to filter and group by.
+ */
+export interface Dimensions {
+  [k: string]: string;
+}
+/**
+ * Numeric attributes to aggregate (IEEE 754 doubles, finite).
+ */
+export interface Measures {
+  [k: string]: number;
+}
+/**
+ * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
+ */
+export interface Exact {
+  [k: string]: string;
+}
+export interface SectionChangeView {
+  report: Id;
+  section: string;
+  rows_before: number;
+  rows_after: number;
+  cells_changed: number;
+  /**
+   * the first of the cells that change
+   */
+  cells: {
+    row: {
+      [k: string]: string | number | null;
+    };
+    column: string;
+    before: string | number | null;
+    after: string | number | null;
+  }[];
+  digest_before: Sha256;
+  digest_after: Sha256;
 }
 /**
  * Quarantined rows of one source for one reason.
@@ -727,6 +950,10 @@ export interface QuarantineRecord {
 export interface RecoveryPreviewRequest {
   source?: Id;
   profile?: Profile;
+  /**
+   * a registered version by its name, staged or not
+   */
+  applied?: string;
 }
 /**
  * How many open quarantine rows of a source would be recovered.
@@ -752,131 +979,6 @@ export interface RecoveryRequest {
   source: Id;
   reason_code?: ReasonCode;
 }
-export interface ProfileVersion {
-  id: Id;
-  version: Semver;
-  digest: Sha256;
-}
-export interface RecordFields {
-  kind: RecordKind;
-  name: RecordName;
-  ts?: Timestamp;
-  value?: number;
-  unit?: string;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-}
-/**
- * Text attributes to filter and group by.
- */
-export interface Dimensions {
-  [k: string]: string;
-}
-/**
- * Numeric attributes to aggregate (IEEE 754 doubles, finite).
- */
-export interface Measures {
-  [k: string]: number;
-}
-/**
- * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
- */
-export interface Exact {
-  [k: string]: string;
-}
-/**
- * What normalizing payloads again would change, or how two versions of a profile differ on them. Nothing was written.
- */
-export interface ReplayPreview {
-  source_id: Id;
-  compared_to?: ProfileVersion;
-  profile: ProfileVersion;
-  payloads: number;
-  counts: Counts;
-  records: {
-    added: number;
-    changed: number;
-    retired: number;
-    unchanged: number;
-  };
-  /**
-   * up to twenty of each kind of change
-   */
-  examples: RecordChangeView[];
-  /**
-   * open rows of these payloads by reason, before and after, and how many of those before would be recovered
-   */
-  quarantine: {
-    reason_code: ReasonCode;
-    before: number;
-    recovered?: number;
-    after: number;
-  }[];
-  /**
-   * every section of an applied report that reads records of the source
-   */
-  reports: SectionChangeView[];
-}
-/**
- * What became of the rows of a payload, a run or a source.
- */
-export interface Counts {
-  /**
-   * rows read from payloads
-   */
-  rows: number;
-  /**
-   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
-   */
-  candidates: number;
-  /**
-   * records written to the canonical plane
-   */
-  records: number;
-  /**
-   * candidates (or unreadable rows) sent to quarantine
-   */
-  quarantined: number;
-  /**
-   * candidates dropped by the profile's dedupe rule
-   */
-  deduplicated: number;
-  /**
-   * candidates left out because the profile says so (`when`, `on_missing: skip`)
-   */
-  skipped: number;
-  /**
-   * decoded payload bytes read
-   */
-  bytes: number;
-}
-export interface RecordChangeView {
-  change: 'added' | 'changed' | 'retired';
-  record_id: RecordId;
-  before?: RecordFields;
-  after?: RecordFields;
-}
-export interface SectionChangeView {
-  report: Id;
-  section: string;
-  rows_before: number;
-  rows_after: number;
-  cells_changed: number;
-  /**
-   * the first of the cells that change
-   */
-  cells: {
-    row: {
-      [k: string]: string | number | null;
-    };
-    column: string;
-    before: string | number | null;
-    after: string | number | null;
-  }[];
-  digest_before: Sha256;
-  digest_after: Sha256;
-}
 /**
  * Payloads of a source, to be normalized again from the bytes that were captured.
  */
@@ -897,55 +999,6 @@ export interface ReplayRequest {
 export interface Replay {
   run?: Run;
   preview?: ReplayPreview;
-}
-/**
- * One execution of a source's workflow.
- */
-export interface Run {
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  requested_at: Timestamp;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
-  counts: Counts;
-  /**
-   * payloads captured
-   */
-  pages: number;
-  /**
-   * payloads the upstream said had not changed
-   */
-  unchanged: number;
-  dead_letters: number;
-  request_id?: string;
-  error?: FailureInfo;
-  /**
-   * its stages; only when one run is asked for
-   */
-  steps?: Step[];
-}
-export interface FailureInfo {
-  code: string;
-  message: string;
-  action?: string;
-  at?: Timestamp;
-  attempt?: number;
-}
-/**
- * One stage of a run; it ends when its last job settles.
- */
-export interface Step {
-  run_id: Uuid;
-  step: 'fetch' | 'normalize';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  jobs_total: number;
-  jobs_done: number;
-  jobs_failed: number;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
 }
 /**
  * A report as applied.
