@@ -1,11 +1,11 @@
 import { recordHash, type HashedRecord } from '#audit';
 import type { Counts, ReasonCode } from '#contracts';
 import { shortId } from '#kit';
-import { type CanonicalRecord, createRecordEncoder, type EncodedRecords } from '#storage';
+import type { CanonicalRecord } from '#storage';
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
 import type { Dedupe } from './dedupe.ts';
-import { mask, storable } from './mask.ts';
+import { concealed, mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
 
@@ -18,11 +18,11 @@ export interface Rejection extends Failure, RowPlace {
 export interface Batch {
   batchId: string;
   chunk: number;
-  records: EncodedRecords;
+  records: CanonicalRecord[];
   rejections: Rejection[];
   /** How many of `records` take the place of one of an earlier batch of the payload, which then counts as deduplicated. */
   replaced: number;
-  /** counts.records = records.count - replaced, so that the batches of a payload add up to what is live. */
+  /** counts.records = records.length - replaced, so that the batches of a payload add up to what is live. */
   counts: Counts;
 }
 
@@ -49,11 +49,15 @@ export function emptyCounts(): Counts {
   return { rows: 0, candidates: 0, records: 0, quarantined: 0, deduplicated: 0, skipped: 0, bytes: 0 };
 }
 
-/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
-export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
+/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. `conceals`: under a policy no offending value is shown. */
+export function createBatchBuilder(
+  frame: BatchFrame,
+  dedupe: Dedupe,
+  limits: BatchLimits,
+  conceals: boolean,
+): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
-  const encoder = createRecordEncoder();
   let batch = newBatch(0);
   let weight = 0;
   let bytesBefore = 0;
@@ -62,19 +66,19 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
   const hashed = { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } as HashedRecord;
 
-  function newBatch(chunk: number): Omit<Batch, 'records'> {
+  function newBatch(chunk: number): Batch {
     const parts = ['batch', frame.tenantId, frame.sourceId, frame.rawSha256, frame.profileDigest];
     const batchId = shortId([...parts, String(frame.revision), String(chunk)]);
-    return { batchId, chunk, rejections: [], replaced: 0, counts: emptyCounts() };
+    return { batchId, chunk, records: [], rejections: [], replaced: 0, counts: emptyCounts() };
   }
 
   function cut(end: number): void {
     batch.counts.bytes = end - bytesBefore;
     bytesBefore = end;
-    const records = encoder.finish({ ...frame, batchId: batch.batchId }, dropped);
+    if (dropped.size > 0) batch.records = batch.records.filter((_, i) => !dropped.has(i));
     dropped = new Set();
-    batch.counts.records = records.count - batch.replaced;
-    ready.push({ ...batch, records });
+    batch.counts.records = batch.records.length - batch.replaced;
+    ready.push(batch);
     batch = newBatch(batch.chunk + 1);
     weight = 0;
   }
@@ -105,20 +109,21 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   function isValid(record: CanonicalRecord, at: RowPlace, candidate: number): boolean {
     record.recordHash = hashOf(record);
     const violation = check(record, record.recordHash, batch.batchId);
-    if (violation !== undefined) reject([contractFailure(record, violation)], at, candidate);
+    if (violation !== undefined)
+      reject([contractFailure(record, violation, conceals ? concealed : mask)], at, candidate);
     return violation === undefined;
   }
 
   /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
   function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
     if (!isValid(record, at, candidate)) return;
-    const place = batch.chunk * indexRange + encoder.count;
+    const place = batch.chunk * indexRange + batch.records.length;
     const chosen = dedupe.choose(record, place);
     if (chosen === undefined) {
       batch.counts.deduplicated++;
       return;
     }
-    if (Array.isArray(chosen)) return reject(chosen, at, candidate);
+    if (Array.isArray(chosen)) return reject(conceals ? chosen.map(withoutValue) : chosen, at, candidate);
     if (chosen !== record && !isValid(chosen, at, candidate)) return;
     const before = dedupe.keep(chosen, place);
     if (before !== undefined) {
@@ -126,7 +131,7 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
       if (before >= batch.chunk * indexRange) dropped.add(before % indexRange);
       else batch.replaced++;
     }
-    encoder.add(chosen);
+    batch.records.push(chosen);
   }
 
   function count(place: RowPlace): void {
@@ -163,7 +168,15 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   };
 }
 
-function contractFailure(record: CanonicalRecord, violation: { pointer: string; message: string }): Failure {
+function withoutValue(failure: Failure): Failure {
+  return { ...failure, masked: concealed(failure.masked) };
+}
+
+function contractFailure(
+  record: CanonicalRecord,
+  violation: { pointer: string; message: string },
+  show: typeof mask,
+): Failure {
   const [member, name] = violation.pointer.split('/').slice(1);
   const values = { name: record.name, dimensions: record.dimensions, measures: record.measures } as Record<
     string,
@@ -176,6 +189,6 @@ function contractFailure(record: CanonicalRecord, violation: { pointer: string; 
     rule: `contract canonical/${record.kind}`,
     pointer: violation.pointer,
     message: storable(`The record does not satisfy its contract: ${violation.pointer} ${violation.message}.`, 2000),
-    masked: mask(value),
+    masked: show(value),
   };
 }

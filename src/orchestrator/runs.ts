@@ -65,8 +65,7 @@ export function createRuns(deps: RunDeps): RunMethods {
   };
 }
 
-/** Writes a run and its fetch job. Locks the source, then the ledger. Errors: as Orchestrator.ingest. */
-export async function requestRun(
+async function requestRun(
   deps: RunDeps,
   unit: Unit,
   context: RequestContext,
