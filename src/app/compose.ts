@@ -12,7 +12,6 @@ import { createOrchestrator, type Orchestrator } from '#orchestrator';
 import {
   createClickHouseStore,
   createFileBlobStore,
-  createKeyStore,
   createMemoryCache,
   createPgliteRelational,
   lockDataDirectory,
@@ -22,7 +21,7 @@ import {
   type Relational,
 } from '#storage';
 import type { Config } from './config.ts';
-import { createMasterKey } from './master-key.ts';
+import { setMemoryFlags } from './memory-flags.ts';
 import { version } from './version.ts';
 
 /** All services of one process, wired. */
@@ -51,6 +50,7 @@ export interface System {
  * Errors: `data_dir_locked`, `disk_full`, `storage_unavailable`, `config_invalid`.
  */
 export async function compose(config: Config): Promise<System> {
+  setMemoryFlags();
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -67,7 +67,6 @@ export async function compose(config: Config): Promise<System> {
     await Promise.all([relational.migrate(), canonical.migrate()]);
 
     const audit = createAudit({ relational, blobs, canonical, clock, logger: logger.child('audit') });
-    const keys = createKeyStore({ relational, masterKey: createMasterKey(process.env, config.dataDir) });
     const auth = createAuth({ relational, audit, clock });
     const hub = createConnectorHub({
       blobs,
@@ -82,10 +81,11 @@ export async function compose(config: Config): Promise<System> {
       blobs,
       canonical,
       audit,
-      keys,
       logger: logger.child('normalizer'),
       clock,
+      threads: config.mappingThreads,
     });
+    closers.push(() => normalizer.close());
     const cache = createMemoryCache();
     const analytics = createAnalytics({
       relational,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { ChartlyError } from '#kit';
 
@@ -13,6 +14,8 @@ export interface Config {
   port: number;
   env: string;
   logLevel: LogLevel;
+  /** How many payloads are mapped at a time, each in a thread of its own. */
+  mappingThreads: number;
   /** Served engines; each one alone may be set. */
   clickhouseUrl: string | undefined;
 }
@@ -41,6 +44,7 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
     port: port('CHARTLY_PORT', env.CHARTLY_PORT || '4747'),
     env: env.CHARTLY_ENV || 'local',
     logLevel: logLevel as LogLevel,
+    mappingThreads: threads('CHARTLY_MAPPING_THREADS', env.CHARTLY_MAPPING_THREADS),
     clickhouseUrl: serverUrl('CHARTLY_CLICKHOUSE_URL', env.CHARTLY_CLICKHOUSE_URL || undefined),
     ...definedOnly(overrides),
   };
@@ -50,6 +54,14 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
 function port(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65535) throw invalid(name, 'must be a port number');
+  return value;
+}
+
+/** More than a few threads wait for the store; 0 maps in the service's own thread. */
+function threads(name: string, text: string | undefined): number {
+  if (text === undefined || text === '') return Math.min(4, availableParallelism());
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 64) throw invalid(name, 'must be a whole number from 0 to 64');
   return value;
 }
 

@@ -90,7 +90,8 @@ async function draftFrom(options: DraftOptions, payload: Payload): Promise<Works
 
 function nameOf(target: string): string {
   const path = /^https?:/i.test(target) ? new URL(target).pathname.replace(/\/+$/, '') : target;
-  const file = basename(path);
+  // A compressed file is named for what it holds.
+  const file = basename(path).replace(/(?<=\.[a-z]+)\.(?:gz|zst)$/i, '');
   return file === '' ? new URL(target).hostname : file.slice(0, file.length - extname(file).length);
 }
 

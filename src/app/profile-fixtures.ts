@@ -1,4 +1,4 @@
-// Fixtures stand beside profiles: profiles/<id>.fixtures/<name>.{json,ndjson,csv} and <name>.expected.json.
+// Fixtures stand beside profiles: profiles/<id>.fixtures/<name>.{json,ndjson,csv,tsv,xml,txt}, maybe with .gz or .zst behind it, or <name>.zip, and <name>.expected.json.
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface FixtureResult {
   differences: string[];
 }
 
-const payloadFile = /^(.+)\.(?:json|ndjson|csv|tsv|txt)$/;
+const payloadFile = /^(.+?)\.(?:(?:json|ndjson|csv|tsv|txt|xml)(?:\.gz|\.zst)?|zip|gz|zst)$/;
 
 /**
  * Runs the fixtures of every profile of a workspace, without any service. `update` writes what comes out as what is expected.

@@ -4,7 +4,7 @@
  * an entry's `prev` is the leaf hash of the one before, inside the leaf, so no byte changes without `verify` naming it.
  */
 import type { AuditEntry } from '#contracts';
-import type { Sql } from '#storage';
+import type { Compression, Sql } from '#storage';
 
 export interface NewEntry {
   tenantId: string;
@@ -48,7 +48,7 @@ export interface VerifyReport {
 /** From a record back to its bytes and forward to the entries that speak of it. */
 export interface Lineage {
   record: Record<string, unknown>;
-  /** The very bytes of the row, read out of the blob by byte range (first 64 KiB), and whether the blob's digest holds. */
+  /** The very bytes of the row, read by byte range out of what the blob holds, decoded (first 64 KiB), and whether the blob's digest holds. */
   raw: {
     sha256: string;
     bucket: string;
@@ -58,6 +58,8 @@ export interface Lineage {
     row: number;
     content_type: string;
     captured_at: string;
+    /** How the payload is compressed: byte ranges are of what it holds. */
+    compression: Compression | undefined;
     bytes: Buffer;
     blob_verified: boolean;
   };

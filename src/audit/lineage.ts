@@ -1,6 +1,14 @@
 // From a record back to its bytes, and forward to the entries that speak of it.
 import { ChartlyError, isoMs } from '#kit';
-import type { BlobStore, CanonicalStore, Relational, StoredRecord } from '#storage';
+import {
+  appliedLayer,
+  type BlobStore,
+  type CanonicalStore,
+  type PayloadLayer,
+  readPayloadRange,
+  type Relational,
+  type StoredRecord,
+} from '#storage';
 import type { Lineage } from './index.ts';
 import { toLedgerEntry, type LeafRow } from './leaf.ts';
 import { blobProblem } from './verify-raw.ts';
@@ -36,10 +44,12 @@ export async function traceRecord(stores: Stores, tenantId: string, recordId: st
   const receipt = await readReceipt(relational, record);
   const ref = await readRef(relational, record, receipt?.run_id);
   const runs = [...new Set([receipt?.run_id, ref.run_id].filter((id) => id !== undefined))];
+  const profile = { id: record.profileId, digest: record.profileDigest };
+  const layer = await appliedLayer(relational, tenantId, profile);
   return {
     record: toContract(record),
-    raw: await readBytes(stores.blobs, record, ref),
-    profile: { id: record.profileId, version: record.profileVersion, digest: record.profileDigest },
+    raw: await readBytes(stores.blobs, record, ref, layer),
+    profile: { version: record.profileVersion, ...profile },
     run: await readRun(relational, tenantId, receipt?.run_id ?? ref.run_id),
     batch:
       receipt === undefined
@@ -69,11 +79,17 @@ async function readRef(relational: Relational, record: StoredRecord, runId: stri
   throw new ChartlyError('blob_corrupt', `The reference to payload ${record.rawSha256} is missing.`);
 }
 
-async function readBytes(blobs: BlobStore, record: StoredRecord, ref: RefRow): Promise<Lineage['raw']> {
+async function readBytes(
+  blobs: BlobStore,
+  record: StoredRecord,
+  ref: RefRow,
+  layer: PayloadLayer,
+): Promise<Lineage['raw']> {
   const { rawSha256: sha256, byteStart, byteEnd, row } = record;
   const problem = await blobProblem(blobs, ref.bucket, sha256);
   const range = { start: byteStart, end: Math.min(byteEnd, byteStart + mostBytes) };
-  const bytes = await blobs.readAll(ref.bucket, sha256, range).catch((cause: unknown) => {
+  const place = { bucket: ref.bucket, sha256 };
+  const { bytes, compression } = await readPayloadRange(blobs, place, layer, range).catch((cause: unknown) => {
     const lost = cause instanceof ChartlyError && cause.code === 'not_found';
     if (!lost) throw cause;
     throw new ChartlyError('blob_corrupt', `The payload ${ref.bucket}/${sha256} is missing.`, { cause });
@@ -87,6 +103,7 @@ async function readBytes(blobs: BlobStore, record: StoredRecord, ref: RefRow): P
     row,
     content_type: ref.content_type,
     captured_at: ref.captured_at,
+    compression,
     bytes,
     blob_verified: problem === undefined,
   };

@@ -18,6 +18,8 @@ interface LoadedWorkspace {
   locate: (file: string, pointer: string) => { line: number; column: number } | undefined;
 }
 
+type ApplyOptions = ConnectionOptions & { dryRun?: boolean; stage?: boolean };
+
 const contracts = { source: 'sources/source', profile: 'profiles/profile', report: 'reports/report' } as const;
 
 export function validateCommand(program: Command, context: CommandContext): void {
@@ -42,12 +44,15 @@ export function applyCommand(program: Command, context: CommandContext): void {
       .command('apply')
       .description('Register the documents of a workspace as new, immutable versions')
       .argument('[dir]', 'the workspace', '.'),
-  ).option('--dry-run', 'say what would change, and change nothing');
-  example(command, 'chartly apply --dry-run').action(
-    async (dir: string, options: ConnectionOptions & { dryRun?: boolean }) => {
+  )
+    .option('--dry-run', 'say what would change, and change nothing')
+    .option('--stage', 'only register the profiles: they become active by `chartly profile promote`');
+  example(command, 'chartly apply --dry-run', 'chartly apply --stage').action(
+    async (dir: string, options: ApplyOptions) => {
       const items = await send(dir, options, options.dryRun === true);
       if (options.json === true) return printJson(io, { items });
-      if (items.length === 0) return io.err('nothing to apply: sources/, profiles/ and reports/ hold no documents\n');
+      const where = options.stage === true ? 'stage: profiles/ holds' : 'apply: sources/, profiles/ and reports/ hold';
+      if (items.length === 0) return io.err(`nothing to ${where} no documents\n`);
       const columns = [
         { title: 'kind' },
         { title: 'id', whole: true },
@@ -68,12 +73,12 @@ export function applyCommand(program: Command, context: CommandContext): void {
   );
 }
 
-async function send(dir: string, options: ConnectionOptions, dryRun: boolean): Promise<AppliedDocumentView[]> {
+async function send(dir: string, options: ApplyOptions, dryRun: boolean): Promise<AppliedDocumentView[]> {
   const { readWorkspace } = await import('#app');
   const workspace: LoadedWorkspace = await readWorkspace(dir);
   checkContracts(workspace);
   const documents = workspace.documents as ApplyRequest['documents'];
-  const request: ApplyRequest = { documents, dry_run: dryRun };
+  const request: ApplyRequest = { documents, dry_run: dryRun, stage: options.stage };
   try {
     return await withSession(options, async ({ api }) => {
       const { items } = await api.post<{ items: AppliedDocumentView[] }>('/v1/apply', request);

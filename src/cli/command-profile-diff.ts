@@ -16,7 +16,7 @@ export function addDiff(profile: Command, { io }: CommandContext): void {
     profile
       .command('diff')
       .description('How two versions of a profile differ on what was captured; changes nothing')
-      .argument('<a>', 'an applied version, as movies@1.0.0, or a file')
+      .argument('<a>', 'a registered version, as movies@1.0.0, or a file')
       .argument('<b>', 'the other one'),
   ).option('--source <source>', 'whose payloads (needed when several sources use the profile)');
   example(diff, 'chartly profile diff movies@1.0.0 profiles/movies.yaml').action(

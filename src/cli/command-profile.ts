@@ -17,6 +17,7 @@ import {
   type OutputOptions,
 } from './command.ts';
 import { addDiff } from './command-profile-diff.ts';
+import { addPromote } from './command-profile-promote.ts';
 import { printPage, type Page } from './page.ts';
 import { count, instant, paint, printable } from './text.ts';
 
@@ -29,12 +30,13 @@ interface InferOptions extends OutputOptions {
 }
 
 export function profileCommand(program: Command, context: CommandContext): void {
-  const profile = program.command('profile').description('Draft, test, read and compare profiles');
+  const profile = program.command('profile').description('Draft, test, read, compare and promote profiles');
   addInfer(profile, context);
   addTest(profile, context);
   addList(profile, context);
   addShow(profile, context);
   addDiff(profile, context);
+  addPromote(profile, context);
 }
 
 function addInfer(profile: Command, { io }: CommandContext): void {
@@ -132,23 +134,27 @@ function addTest(profile: Command, context: CommandContext): void {
 }
 
 function addList(profile: Command, { io }: CommandContext): void {
-  const command = connectionOptions(profile.command('list').description('The applied versions of every profile'));
+  const command = connectionOptions(
+    profile.command('list').description('The versions of every profile: active, staged, superseded'),
+  );
   example(command, 'chartly profile list').action(async (options: ConnectionOptions) => {
     const page = await withSession(options, ({ api }) => api.get<Page<ProfileDocument>>('/v1/profiles'));
     const columns = [
       { title: 'profile', whole: true },
       { title: 'version' },
-      { title: 'active' },
+      { title: 'state', paint: (text: string) => (text === 'active' ? paint(io, 'green', text) : text) },
       { title: 'format' },
-      { title: 'applied (UTC)' },
+      { title: 'registered (UTC)' },
+      { title: 'active since (UTC)' },
       { title: 'digest' },
     ];
-    printPage(io, page, options, columns, ({ profile: spec, active, applied_at, digest }) => [
+    printPage(io, page, options, columns, ({ profile: spec, state, applied_at, activated_at, digest }) => [
       spec.profile,
       spec.version,
-      active ? 'yes' : '',
+      state,
       spec.format,
       instant(applied_at),
+      state === 'active' ? instant(activated_at) : '',
       digest.slice(0, 12),
     ]);
   });
@@ -158,7 +164,7 @@ function addShow(profile: Command, { io }: CommandContext): void {
   const command = connectionOptions(
     profile
       .command('show')
-      .description('One profile as applied, as YAML')
+      .description('One registered version of a profile, as YAML')
       .argument('<id>', 'ID for the active version, or ID@VERSION'),
   );
   example(command, 'chartly profile show readings', 'chartly profile show readings@1.0.0').action(
@@ -166,8 +172,8 @@ function addShow(profile: Command, { io }: CommandContext): void {
       const { items } = await withSession(options, ({ api }) => api.get<Page<ProfileDocument>>('/v1/profiles'));
       const [name, version] = id.split('@');
       const found = items.find(
-        ({ profile: spec, active }) =>
-          spec.profile === name && (version === undefined ? active : spec.version === version),
+        ({ profile: spec, state }) =>
+          spec.profile === name && (version === undefined ? state === 'active' : spec.version === version),
       );
       if (found === undefined) {
         throw new ChartlyError('not_found', `There is no profile ${id}.`, { action: 'See `chartly profile list`.' });

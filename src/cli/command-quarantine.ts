@@ -85,7 +85,7 @@ function countRow({ source_id, reason_code, count: rows }: QuarantineCount): str
   return [source_id, reason_code, count(rows)];
 }
 
-function describe(io: Io, { record, bytes_base64 }: QuarantinedRow): string {
+function describe(io: Io, { record, bytes_base64, compression }: QuarantinedRow): string {
   const head = fields(io, [
     ['id', record.quarantine_id],
     ['source', record.source_id],
@@ -98,17 +98,26 @@ function describe(io: Io, { record, bytes_base64 }: QuarantinedRow): string {
     ['value', record.value_masked],
     ['profile', `${record.profile_id}@${record.profile_version}`],
     ['raw', record.raw_sha256],
-    ['row', `${count(record.row)}, bytes ${record.byte_start} to ${record.byte_end}`],
+    ['row', `${count(record.row)}, ${byteRange(record, compression)}`],
     ['since', instant(record.created_at)],
     ['next', record.recovery],
   ]);
-  return head + rawBytes(io, bytes_base64, record.byte_end - record.byte_start);
+  return head + rawBytes(io, bytes_base64, record.byte_end - record.byte_start, compression);
+}
+
+/** Where the bytes of a row stand; of a compressed payload, in what it holds. */
+export function byteRange(
+  { byte_start, byte_end }: { byte_start: number; byte_end: number },
+  compression: QuarantinedRow['compression'],
+): string {
+  const where = compression === undefined ? '' : ` of what the ${compression} holds`;
+  return `bytes ${byte_start} to ${byte_end}${where}`;
 }
 
 /** The bytes of a row under a heading; what a terminal would act upon is made visible. */
-export function rawBytes(io: Io, base64: string, length: number): string {
+export function rawBytes(io: Io, base64: string, length: number, compression: QuarantinedRow['compression']): string {
   const bytes = Buffer.from(base64, 'base64');
   const cut = bytes.length < length ? ` (the first ${bytes.length} of ${length} bytes)` : '';
   const text = printable(bytes.toString('utf8'), { lines: true });
-  return `\n${paint(io, 'dim', `as captured${cut}:`)}\n${text}${text.endsWith('\n') ? '' : '\n'}`;
+  return `\n${paint(io, 'dim', `${compression === undefined ? 'as captured' : 'decoded'}${cut}:`)}\n${text}${text.endsWith('\n') ? '' : '\n'}`;
 }

@@ -31,7 +31,7 @@ export function replayCommand(program: Command, context: CommandContext): void {
   )
     .option(
       '--profile <profile>',
-      'an applied version, as movies@1.0.0 (default the active one); with --preview also a file',
+      'a version, as movies@1.0.0 (default the active one); with --preview also a staged or superseded one, or a file',
     )
     .option('--from <time>', 'only payloads captured from here on', moment)
     .option('--to <time>', 'only payloads captured before', moment)
@@ -65,7 +65,7 @@ async function profilePart(options: Options): Promise<Pick<ReplayRequest, 'profi
   throw usage('A profile file can be previewed only: add --preview, or apply it and replay.');
 }
 
-/** `id@1.0.0` is an applied version; anything else a file. */
+/** `id@1.0.0` is a registered version; anything else a file. */
 export async function chooseProfile(text: string): Promise<{ applied: string } | { profile: Profile }> {
   if (/^[a-z0-9][\w.-]*@\d+\.\d+\.\d+/.test(text)) return { applied: text };
   const { readProfile } = await import('#app');

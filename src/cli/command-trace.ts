@@ -10,7 +10,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
-import { rawBytes } from './command-quarantine.ts';
+import { byteRange, rawBytes } from './command-quarantine.ts';
 import { entryColumns, entryRow } from './ledger-table.ts';
 import type { Io } from './io.ts';
 import { fields, table } from './table.ts';
@@ -54,9 +54,9 @@ function describe(io: Io, { record, raw, profile, run, batch, entries }: Lineage
       ['blob', `${raw.bucket}/${raw.key}, ${raw.blob_verified ? 'its digest holds' : 'DOES NOT MATCH ITS DIGEST'}`],
       ['captured', instant(raw.captured_at)],
       ['content type', raw.content_type],
-      ['row', `${raw.row}, bytes ${raw.byte_start} to ${raw.byte_end}`],
+      ['row', `${raw.row}, ${byteRange(raw, raw.compression)}`],
     ]),
-    rawBytes(io, raw.bytes_base64, raw.byte_end - raw.byte_start),
+    rawBytes(io, raw.bytes_base64, raw.byte_end - raw.byte_start, raw.compression),
     heading('made by'),
     fields(io, [
       ['profile', `${profile.id}@${profile.version}, digest ${profile.digest}`],

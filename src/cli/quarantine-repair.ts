@@ -31,11 +31,10 @@ function previewCommand(quarantine: Command, { io }: CommandContext): void {
     quarantine.command('preview').description('How many open rows a profile would recover; changes nothing'),
   )
     .option('--source <source>', 'of this source (default all)')
-    .option('--profile <file>', 'a profile in a file (default the active version)');
+    .option('--profile <profile>', 'a registered version, as movies@1.1.0, or a file (default the active version)');
   example(preview, 'chartly quarantine preview --source movies --profile profiles/movies.yaml').action(
     async (options: ConnectionOptions & { source?: string; profile?: string }) => {
       const choice = options.profile === undefined ? {} : await chooseProfile(options.profile);
-      if ('applied' in choice) throw usage('--profile takes a file here.');
       const page = await withSession(options, ({ api }) =>
         api.post<Page<RecoveryPreview>>('/v1/quarantine/preview', { source: options.source, ...choice }),
       );

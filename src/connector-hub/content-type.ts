@@ -14,6 +14,8 @@ const byExtension: Record<string, string> = {
   arrow: 'application/vnd.apache.arrow.file',
   zip: 'application/zip',
   gz: 'application/gzip',
+  tgz: 'application/gzip',
+  zst: 'application/zstd',
 };
 
 /** By the path's extension; `application/octet-stream` when that says nothing. */

@@ -18,6 +18,8 @@ export interface ContractTypes {
   'api/lineage': T.LineageView;
   'api/profile-document': T.ProfileDocument;
   'api/profile-diff-request': T.ProfileDiffRequest;
+  'api/promote-request': T.PromoteRequest;
+  'api/promotion': T.PromotionView;
   'api/quarantine-count': T.QuarantineCount;
   'api/quarantine-discard-request': T.QuarantineDiscardRequest;
   'api/quarantine-discarded': T.QuarantineDiscarded;
@@ -43,7 +45,6 @@ export interface ContractTypes {
   'jobs/job': T.Job;
   'jobs/run': T.Run;
   'jobs/step': T.Step;
-  'policies/policy': T.Policy;
   'profiles/profile': T.Profile;
   'quarantine/quarantine-record': T.QuarantineRecord;
   'raw/raw-ref': T.RawRef;

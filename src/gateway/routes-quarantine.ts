@@ -2,6 +2,7 @@ import { schemas, type QuarantineRecord, type ReasonCode } from '#contracts';
 import type { QuarantineFilter } from '#normalizer';
 import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
+import { choiceOf } from './profile-choice.ts';
 import { defaultLimit, oneOf, page, shaped } from './parameters.ts';
 
 const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const as ReasonCode);
@@ -64,8 +65,8 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       params: { quarantine_id: shaped('record_id', 'id of the quarantine record') },
       response: { description: 'The row', contract: 'api/quarantined-row' },
       handler: async ({ tenantId, params }) => {
-        const { record, bytes } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
-        return { record, bytes_base64: bytes.toString('base64') };
+        const { record, bytes, compression } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
+        return { record, compression, bytes_base64: bytes.toString('base64') };
       },
     }),
     endpoint('previewRecovery', {
@@ -77,7 +78,7 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       body: 'api/recovery-preview-request',
       response: { description: 'By source', contract: 'api/recovery-preview', list: true },
       handler: async ({ tenantId, body }) => ({
-        items: await orchestrator.previewRecovery(tenantId, { sourceId: body.source, profile: body.profile }),
+        items: await orchestrator.previewRecovery(tenantId, { sourceId: body.source, profile: choiceOf(body) }),
       }),
     }),
     endpoint('recoverQuarantined', {

@@ -1,5 +1,6 @@
 import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
+import { choiceOf } from './profile-choice.ts';
 
 export function replayRoutes({ orchestrator }: GatewayDeps): Endpoint[] {
   return [
@@ -28,17 +29,12 @@ export function replayRoutes({ orchestrator }: GatewayDeps): Endpoint[] {
       body: 'api/profile-diff-request',
       response: { description: 'What changes from the first to the second', contract: 'api/replay-preview' },
       handler: async ({ tenantId, body }) =>
-        orchestrator.diffProfiles(tenantId, { a: choiceOf(body.a), b: choiceOf(body.b), sourceId: body.source }),
+        orchestrator.diffProfiles(tenantId, {
+          // The contract says that there is exactly one of them.
+          a: choiceOf(body.a)!,
+          b: choiceOf(body.b)!,
+          sourceId: body.source,
+        }),
     }),
   ];
-}
-
-type Diff = Parameters<GatewayDeps['orchestrator']['diffProfiles']>[1];
-
-/** The contract says that there is exactly one of them. */
-function choiceOf(side: {
-  applied?: string;
-  profile?: Extract<Diff['a'], { profile: unknown }>['profile'];
-}): Diff['a'] {
-  return side.profile === undefined ? { applied: side.applied ?? '' } : { profile: side.profile };
 }

@@ -117,6 +117,12 @@ const cases: Case[] = [
     body: async () => example('api/examples/valid/profile-diff-request-applied-and-file.json'),
   },
   {
+    route: 'POST /v1/profiles/{profile_id}/promote',
+    needs: 'operator',
+    url: () => '/v1/profiles/earthquakes/promote',
+    body: async () => example('api/examples/valid/promote-request-rollback.json'),
+  },
+  {
     route: 'POST /v1/query',
     needs: 'viewer',
     body: async () => example('reports/examples/valid/query-stock-price-by-month.json'),

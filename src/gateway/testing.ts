@@ -22,7 +22,7 @@ import type { ConnectorHub } from '#connector-hub';
 import { ChartlyError, isoMs, newUuid, sha256Hex, type Clock } from '#kit';
 import type { Normalizer } from '#normalizer';
 import { createObserver } from '#observer';
-import type { Orchestrator } from '#orchestrator';
+import type { Orchestrator, Promotion } from '#orchestrator';
 import { createFileBlobStore, createPgliteRelational, type CanonicalStore, type StoredRecord } from '#storage';
 import type { GatewayDeps } from './deps.ts';
 import { createGateway, type Gateway } from './gateway.ts';
@@ -208,6 +208,13 @@ function missing(what: string): never {
 function scriptedOrchestrator(things: Things, called: (what: string) => void): Orchestrator {
   const { source, profile, report, run, step, deadLetter } = things;
   const stamp = { version: '1', digest: 'e'.repeat(64), appliedAt: '2025-02-11T09:30:15.204Z' };
+  const promotion: Promotion = {
+    profile: { id: profile.profile, version: profile.version, digest: stamp.digest },
+    replaces: undefined,
+    change: 'promoted',
+    sources: [source.source],
+    runs: [],
+  };
   const newRun = (): Run => ({ ...run, run_id: newUuid(), state: 'queued', trigger: 'api' });
   return {
     start: async () => {},
@@ -223,7 +230,22 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
       }));
     },
     sources: async (tenantId) => (tenantId === tenant ? [{ source, ...stamp }] : []),
-    profiles: async () => [{ profile, ordinal: 1, active: true, digest: stamp.digest, appliedAt: stamp.appliedAt }],
+    profiles: async () => [
+      {
+        profile,
+        ordinal: 1,
+        state: 'active',
+        digest: stamp.digest,
+        appliedAt: stamp.appliedAt,
+        activatedAt: stamp.appliedAt,
+      },
+    ],
+    promote: async (context, { profileId, version, replay }) => {
+      called(`promote ${profileId}@${version} by ${context.actor}`);
+      if (profileId !== profile.profile) return missing('profile');
+      return { ...promotion, runs: replay === true ? [{ ...newRun(), trigger: 'replay' }] : [] };
+    },
+    previewPromotion: async () => ({ promotion, previews: [things.preview] }),
     reports: async () => [{ report, ...stamp }],
     report: async (_tenant, id) => (id === report.report ? report : missing('report')),
     ingest: async (context, id, trigger) => {
@@ -268,6 +290,7 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
     quarantineSummary: async () => [
       { source_id: quarantined.source_id, reason_code: quarantined.reason_code, count: 3 },
     ],
+    close: async () => {},
     quarantinedRow: async (_tenant, id) =>
       id === quarantined.quarantine_id
         ? { record: quarantined, bytes: Buffer.from([0xff, 0x00]) }

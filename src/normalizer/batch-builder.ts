@@ -1,11 +1,11 @@
 import { recordHash, type HashedRecord } from '#audit';
 import type { Counts, ReasonCode } from '#contracts';
 import { shortId } from '#kit';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, createRecordEncoder, type EncodedRecords } from '#storage';
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
 import type { Dedupe } from './dedupe.ts';
-import { concealed, mask, storable } from './mask.ts';
+import { mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
 
@@ -18,11 +18,11 @@ export interface Rejection extends Failure, RowPlace {
 export interface Batch {
   batchId: string;
   chunk: number;
-  records: CanonicalRecord[];
+  records: EncodedRecords;
   rejections: Rejection[];
   /** How many of `records` take the place of one of an earlier batch of the payload, which then counts as deduplicated. */
   replaced: number;
-  /** counts.records = records.length - replaced, so that the batches of a payload add up to what is live. */
+  /** counts.records = records.count - replaced, so that the batches of a payload add up to what is live. */
   counts: Counts;
 }
 
@@ -49,15 +49,11 @@ export function emptyCounts(): Counts {
   return { rows: 0, candidates: 0, records: 0, quarantined: 0, deduplicated: 0, skipped: 0, bytes: 0 };
 }
 
-/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. `conceals`: under a policy no offending value is shown. */
-export function createBatchBuilder(
-  frame: BatchFrame,
-  dedupe: Dedupe,
-  limits: BatchLimits,
-  conceals: boolean,
-): BatchBuilder {
+/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
+export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
+  const encoder = createRecordEncoder();
   let batch = newBatch(0);
   let weight = 0;
   let bytesBefore = 0;
@@ -66,19 +62,19 @@ export function createBatchBuilder(
   const { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } = frame;
   const hashed = { tenantId, sourceId, rawSha256, profileId, profileVersion, profileDigest } as HashedRecord;
 
-  function newBatch(chunk: number): Batch {
+  function newBatch(chunk: number): Omit<Batch, 'records'> {
     const parts = ['batch', frame.tenantId, frame.sourceId, frame.rawSha256, frame.profileDigest];
     const batchId = shortId([...parts, String(frame.revision), String(chunk)]);
-    return { batchId, chunk, records: [], rejections: [], replaced: 0, counts: emptyCounts() };
+    return { batchId, chunk, rejections: [], replaced: 0, counts: emptyCounts() };
   }
 
   function cut(end: number): void {
     batch.counts.bytes = end - bytesBefore;
     bytesBefore = end;
-    if (dropped.size > 0) batch.records = batch.records.filter((_, i) => !dropped.has(i));
+    const records = encoder.finish({ ...frame, batchId: batch.batchId }, dropped);
     dropped = new Set();
-    batch.counts.records = batch.records.length - batch.replaced;
-    ready.push(batch);
+    batch.counts.records = records.count - batch.replaced;
+    ready.push({ ...batch, records });
     batch = newBatch(batch.chunk + 1);
     weight = 0;
   }
@@ -109,21 +105,20 @@ export function createBatchBuilder(
   function isValid(record: CanonicalRecord, at: RowPlace, candidate: number): boolean {
     record.recordHash = hashOf(record);
     const violation = check(record, record.recordHash, batch.batchId);
-    if (violation !== undefined)
-      reject([contractFailure(record, violation, conceals ? concealed : mask)], at, candidate);
+    if (violation !== undefined) reject([contractFailure(record, violation)], at, candidate);
     return violation === undefined;
   }
 
   /** An invalid candidate is quarantined whether or not another has its key; among valid ones one is kept. */
   function admit(record: CanonicalRecord, at: RowPlace, candidate: number): void {
     if (!isValid(record, at, candidate)) return;
-    const place = batch.chunk * indexRange + batch.records.length;
+    const place = batch.chunk * indexRange + encoder.count;
     const chosen = dedupe.choose(record, place);
     if (chosen === undefined) {
       batch.counts.deduplicated++;
       return;
     }
-    if (Array.isArray(chosen)) return reject(conceals ? chosen.map(withoutValue) : chosen, at, candidate);
+    if (Array.isArray(chosen)) return reject(chosen, at, candidate);
     if (chosen !== record && !isValid(chosen, at, candidate)) return;
     const before = dedupe.keep(chosen, place);
     if (before !== undefined) {
@@ -131,7 +126,7 @@ export function createBatchBuilder(
       if (before >= batch.chunk * indexRange) dropped.add(before % indexRange);
       else batch.replaced++;
     }
-    batch.records.push(chosen);
+    encoder.add(chosen);
   }
 
   function count(place: RowPlace): void {
@@ -168,15 +163,7 @@ export function createBatchBuilder(
   };
 }
 
-function withoutValue(failure: Failure): Failure {
-  return { ...failure, masked: concealed(failure.masked) };
-}
-
-function contractFailure(
-  record: CanonicalRecord,
-  violation: { pointer: string; message: string },
-  show: typeof mask,
-): Failure {
+function contractFailure(record: CanonicalRecord, violation: { pointer: string; message: string }): Failure {
   const [member, name] = violation.pointer.split('/').slice(1);
   const values = { name: record.name, dimensions: record.dimensions, measures: record.measures } as Record<
     string,
@@ -189,6 +176,6 @@ function contractFailure(
     rule: `contract canonical/${record.kind}`,
     pointer: violation.pointer,
     message: storable(`The record does not satisfy its contract: ${violation.pointer} ${violation.message}.`, 2000),
-    masked: show(value),
+    masked: mask(value),
   };
 }

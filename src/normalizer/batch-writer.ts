@@ -30,9 +30,9 @@ export async function writeBatch(
   const { batchId, chunk, records, counts } = batch;
   // Started first: the engine works while the leaves are hashed here.
   const stored =
-    records.length === 0 ? Promise.resolve(nothingWritten) : deps.canonical.write({ ...frame, batchId, records });
+    records.count === 0 ? Promise.resolve(nothingWritten) : deps.canonical.write({ ...frame, batchId, records });
   const quarantined = writeRejections(deps.relational, frame, runId, batch.rejections, deps.clock.now());
-  const leaves = sortedLeaves(records.map((r) => r.recordHash));
+  const leaves = sortedLeaves(records.hashes);
   const merkleRoot = rootOfLeaves(leaves);
   const leavesSha256 = sha256Hex(leaves);
   const results = await Promise.allSettled([stored, quarantined, deps.blobs.put('batches', leaves)]);

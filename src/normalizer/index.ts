@@ -5,13 +5,13 @@
  */
 import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
 import type { RequestContext } from '#kit';
-import type { CanonicalFork, CanonicalStore, RecordChanges } from '#storage';
+import type { CanonicalFork, CanonicalStore, Compression, RecordChanges } from '#storage';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
   profile: Profile;
   digest: string;
-  /** Counts the applied versions of this profile, from 1; the high part of every record's revision. */
+  /** The version's place in the order in which the versions of its profile became active, from 1; the high part of every record's revision. */
   ordinal: number;
 }
 
@@ -50,7 +50,9 @@ export interface Normalizer {
   check(profile: Profile): void;
   /**
    * Normalizes one payload: batches to the canonical store, failures to quarantine, one ledger entry a batch; open quarantine rows of the
-   * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
+   * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. A version that became active
+   * later wins, whichever ends first: then this one's records go, and its quarantine rows are `superseded`.
+   * Errors: `storage_unavailable`, `disk_full`, `blob_corrupt`, `not_found`, `cancelled`.
    */
   normalize(task: NormalizeTask): Promise<NormalizeOutcome>;
 
@@ -72,13 +74,18 @@ export interface Normalizer {
     tenantId: string,
     options?: QuarantineFilter,
   ): Promise<{ source_id: string; reason_code: ReasonCode; count: number }[]>;
-  /** One row, with the bytes of its source row (first 64 KiB). Errors: `not_found`. */
-  quarantinedRow(tenantId: string, quarantineId: string): Promise<{ record: QuarantineRecord; bytes: Buffer }>;
+  /** One row, with the bytes of its source row (first 64 KiB), and how the payload that holds them is compressed. Errors: `not_found`. */
+  quarantinedRow(
+    tenantId: string,
+    quarantineId: string,
+  ): Promise<{ record: QuarantineRecord; bytes: Buffer; compression?: Compression | undefined }>;
   /**
    * Gives open rows up, with a ledger entry `quarantine.discarded`; returns how many. Errors: `not_found` when there are none;
    * `conflict` when the row named is not open.
    */
   discard(context: RequestContext, scope: DiscardScope, reason: string): Promise<number>;
+  /** Ends its threads; what they map then fails with `cancelled`. */
+  close(): Promise<void>;
 }
 
 export type DiscardScope = { quarantineId: string } | { sourceId: string; reasonCode: ReasonCode };

@@ -1,19 +1,21 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { validator, type RecordRule, type Rule } from '#contracts';
 import { inferProfile, preview, type Inference, type InferInput } from './index.ts';
+import { archive } from './testing-zip.ts';
 
 const data = join(import.meta.dirname, '..', '..', 'node_modules', 'vega-datasets', 'data');
 
-async function inferText(text: string, more: Partial<InferInput> = {}): Promise<Inference> {
+async function inferText(text: string | Uint8Array, more: Partial<InferInput> = {}): Promise<Inference> {
   return inferProfile({ open: () => bytesOf(text), name: 'sample', ...more });
 }
 
 /** In pieces, as payloads come. */
-async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
-  const bytes = Buffer.from(text);
+async function* bytesOf(text: string | Uint8Array): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(text as string);
   for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
 }
 
@@ -273,5 +275,39 @@ describe('fields', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('a compressed payload', () => {
+  it('is read as what it holds, and nothing need be declared', async () => {
+    const stocks = readFileSync(join(data, 'stocks.csv'));
+    const plain = await inferText(stocks);
+    for (const packed of [gzipSync(stocks), zstdCompressSync(stocks), archive({ 'stocks.csv': stocks.toString() })]) {
+      expect(await inferText(packed)).toEqual(plain);
+      const { counts } = await preview(plain.profile, () => bytesOf(packed));
+      expect(counts).toMatchObject({ records: 560, quarantined: 0 });
+    }
+  });
+
+  it('of several files: the largest, and those that differ in their digits alone', async () => {
+    const month = (n: number): string =>
+      csvOf([
+        ['id', 'at', 'size'],
+        [`a${n}`, `2024-0${n}-01`, n],
+        [`b${n}`, `2024-0${n}-02`, 7],
+      ]);
+    const packed = archive({ 'readme.txt': 'x', 'y/2024-01.csv': month(1), 'y/2024-02.csv': month(2) });
+    const { profile, notes, rows } = await inferText(packed);
+    expect(profile).toMatchObject({ format: 'csv', zip: { member: 'y/*-*.csv' } });
+    expect(rows).toBe(4);
+    expect(notes.profile[0]).toEqual({
+      pointer: '/zip/member',
+      text: 'guess: 2 files that are alike; one other is left out',
+    });
+    const { counts } = await preview(profile, () => bytesOf(packed));
+    expect(counts).toMatchObject({ records: 4, quarantined: 0 });
+
+    const other = await inferText(archive({ 'stops.json': `[{"a":1,"b":"${'x'.repeat(99)}"}]`, 'routes.json': '[]' }));
+    expect(other.profile).toMatchObject({ format: 'json', zip: { member: 'stops.json' } });
   });
 });

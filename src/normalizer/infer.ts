@@ -1,7 +1,9 @@
 import type { Profile, Report } from '#contracts';
 import { ChartlyError } from '#kit';
+import { decodePayload, decodedBytes, layerOf } from '#storage';
 import type { CompiledProfile } from './compile.ts';
 import { compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
+import { findMember } from './infer/archive.ts';
 import { Collector, valueAt } from './infer/collector.ts';
 import { type Dialect, findDialect } from './infer/csv-dialect.ts';
 import { chooseTime, draftProfile, layOut, type Note } from './infer/draft.ts';
@@ -18,7 +20,7 @@ import { defaultCaps, type RowSink } from './row-sink.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 
 export interface InferInput {
-  /** Opens the payload from its start; asked some four times. */
+  /** Opens the payload from its start, compressed or not; asked some four times. */
   open: () => AsyncIterable<Uint8Array>;
   /** Becomes the ids of profile and report; any text. */
   name: string;
@@ -89,7 +91,7 @@ function readerOf(format: string): (text: string) => number | undefined {
   };
 }
 
-type Frame = Pick<Profile, 'format' | 'select' | 'csv'>;
+type Frame = Pick<Profile, 'format' | 'zip' | 'select' | 'csv'>;
 interface FoundFrame {
   frame: Frame;
   notes: Note[];
@@ -98,23 +100,31 @@ interface FoundFrame {
 const headBytes = 256 * 1024;
 
 async function findFrame(input: InferInput): Promise<FoundFrame> {
-  const { head, whole } = await headOf(input);
+  const archive = await findMember(input.open);
+  const zip = archive === undefined ? {} : { zip: { member: archive.member } };
+  const { frame, notes } = await findText(input, () => decodedBytes(input.open, layerOf(zip)));
+  const { format, ...options } = frame;
+  return { frame: { format, ...zip, ...options }, notes: [...(archive?.notes ?? []), ...notes] };
+}
+
+async function findText(input: InferInput, open: InferInput['open']): Promise<FoundFrame> {
+  const { head, whole } = await headOf(open);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
   const format = input.format ?? (/^\s*[[{]/.test(text) ? undefined : 'csv');
   if (format === 'csv') return csvFrame(head, whole);
   if (format === 'ndjson') return { frame: { format }, notes: [] };
   const scanner = new ShapeScanner();
-  for await (const chunk of input.open()) scanner.push(chunk);
+  for await (const chunk of open()) scanner.push(chunk);
   const { documents, select, note } = scanner.found();
   if (format === undefined && documents > 1) return { frame: { format: 'ndjson' }, notes: [] };
   const notes = note === undefined ? [] : [{ pointer: '/select', text: `guess: ${note}` }];
   return { frame: select === undefined ? { format: 'json' } : { format: 'json', select }, notes };
 }
 
-async function headOf(input: InferInput): Promise<{ head: Buffer; whole: boolean }> {
+async function headOf(open: InferInput['open']): Promise<{ head: Buffer; whole: boolean }> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of input.open()) {
+  for await (const chunk of open()) {
     parts.push(chunk);
     size += chunk.length;
     if (size >= headBytes) return { head: Buffer.concat(parts), whole: false };
@@ -171,10 +181,11 @@ async function eachRow(
     },
   };
   const reader = createRowReader(reading, defaultCaps, { candidates() {}, fault() {} });
-  for await (const chunk of input.open()) {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    // Small pieces, so that a limit is kept to within a few rows.
-    for (let at = 0; at < bytes.length && state.wanted; at += 65_536) reader.push(bytes.subarray(at, at + 65_536));
+  for await (const piece of decodePayload(input.open, layerOf(frame))) {
+    if (Buffer.isBuffer(piece)) {
+      // Small pieces, so that a limit is kept to within a few rows.
+      for (let at = 0; at < piece.length && state.wanted; at += 65_536) reader.push(piece.subarray(at, at + 65_536));
+    } else reader.push(piece);
     if (!state.wanted) return;
   }
   reader.end();

@@ -1,18 +1,19 @@
 import type { Audit } from '#audit';
 import type { Counts } from '#contracts';
 import type { Clock, Logger } from '#kit';
-import type { BlobStore, CanonicalStore, KeyStore, Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
 import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
 import { batches } from './batches.ts';
 import { compileProfile } from './compile.ts';
 import { frameOf } from './frame.ts';
+import { createMapper, type Mapper } from './mapper.ts';
 import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
 import { discardQuarantined } from './quarantine-discard.ts';
 import { openElsewhere, settleOthers } from './quarantine-writer.ts';
+import { beginReading, endReading } from './readings.ts';
 import { judge, rehearse } from './rehearse.ts';
-import { gatherResources, vaultOf } from './resources.ts';
 import { retireOthers } from './retire-others.ts';
 
 export interface NormalizerDeps {
@@ -20,13 +21,20 @@ export interface NormalizerDeps {
   blobs: BlobStore;
   canonical: CanonicalStore;
   audit: Audit;
-  keys: KeyStore;
   logger: Logger;
   clock: Clock;
+  /** How many threads map payloads, one payload each; 0 (the default) maps in the calling thread. */
+  threads?: number;
+}
+
+interface Deps extends NormalizerDeps {
+  mapper: Mapper;
 }
 
 /** The normalizer over the given stores. */
-export function createNormalizer(deps: NormalizerDeps): Normalizer {
+export function createNormalizer(given: NormalizerDeps): Normalizer {
+  const mapper = createMapper({ threads: given.threads ?? 0, logger: given.logger });
+  const deps: Deps = { ...given, mapper };
   return {
     check(profile) {
       compileProfile(profile, () => '');
@@ -36,11 +44,13 @@ export function createNormalizer(deps: NormalizerDeps): Normalizer {
     rehearse: (task) => rehearse(deps, task),
     discard: (context, what, reason) => discardQuarantined(deps, context, what, reason),
     ...quarantineReader(deps),
+    close: () => mapper.close(),
   };
 }
 
 /** While the store writes one batch, the next one is parsed and mapped: one ahead and no more. */
-async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<NormalizeOutcome> {
+async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutcome> {
+  const { mapper } = deps;
   const frame = frameOf(task);
   const outcome: NormalizeOutcome = {
     counts: emptyCounts(),
@@ -55,16 +65,17 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
     task.onProgress?.({ ...outcome.counts });
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
+  await beginReading(deps.relational, frame);
   const refused = await openElsewhere(deps.relational, frame);
   const starts = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
-  const { profile } = task.profile;
-  const resources = await gatherResources(deps, task.tenantId, profile);
-  const vault = vaultOf(deps.keys, task.tenantId);
   try {
-    for await (const batch of batches({ open, profile, frame, signal: task.signal, resources, vault })) {
-      if (refused.size > 0)
-        for (const { byteStart } of batch.records) if (refused.has(byteStart)) starts.add(byteStart);
+    for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
+      if (refused.size > 0) {
+        for (const { byteStart } of decodeRecords(batch.records.block)) {
+          if (refused.has(byteStart)) starts.add(byteStart);
+        }
+      }
       await writing;
       writing = write(batch);
       // Awaited above or below; until then a failure must not count as unhandled.
@@ -75,10 +86,11 @@ async function normalize(deps: NormalizerDeps, task: NormalizeTask): Promise<Nor
     await writing.catch(() => {});
   }
   await writing;
+  const { newest, others } = await endReading(deps.relational, frame);
   const any = outcome.counts.records > 0;
-  await settleOthers(deps.relational, frame, { starts: [...starts], size: task.raw.size, any });
-  outcome.written.retired = await retireOthers(deps, frame, task.runId);
-  outcome.counts.bytes = task.raw.size;
+  const sizes = { size: task.raw.size, decoded: outcome.counts.bytes };
+  await settleOthers(deps.relational, frame, newest, { starts: [...starts], ...sizes, any });
+  if (others) outcome.written.retired = await retireOthers(deps, frame, newest, task.runId);
   return outcome;
 }
 

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Counts, Profile } from '#contracts';
 import { canonicalJson, sha256Hex } from '#kit';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, decodeRecords } from '#storage';
 import { emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
-import { fixtureKeys } from './resources.ts';
 
 /** What a profile makes of a payload. */
 export interface Preview {
@@ -46,10 +45,9 @@ export async function preview(
   const counts = emptyCounts();
   const records = new Map<string, CanonicalRecord>();
   const rejections: Rejection[] = [];
-  const signal = new AbortController().signal;
-  for await (const batch of batches({ open, profile, frame, signal, ...fixtureKeys() })) {
+  for await (const batch of batches({ open, profile, frame, signal: new AbortController().signal })) {
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];
-    for (const record of batch.records) {
+    for (const record of decodeRecords(batch.records.block)) {
       // A later one takes the later place.
       const replaces = records.delete(record.recordId);
       if (replaces || records.size < keep) records.set(record.recordId, record);

@@ -1,6 +1,6 @@
 import type { QuarantineRecord, ReasonCode } from '#contracts';
 import { ChartlyError } from '#kit';
-import type { BlobStore, Param, Relational, Row } from '#storage';
+import { appliedLayer, type BlobStore, type Param, readPayloadRange, type Relational, type Row } from '#storage';
 import type { Normalizer, QuarantineFilter } from './index.ts';
 
 const columns = `quarantine_id, tenant_id, source_id, run_id::text as run_id, reason_code, rule, pointer, message, value_masked, raw_sha256,
@@ -48,8 +48,10 @@ export function quarantineReader({ relational, blobs }: { relational: Relational
       if (row === undefined) throw new ChartlyError('not_found', `There is no quarantined row ${quarantineId}.`);
       const record = toRecord(row);
       const range = { start: record.byte_start, end: Math.min(record.byte_end, record.byte_start + shownBytes) };
-      const bytes = range.end > range.start ? await blobs.readAll('raw', record.raw_sha256, range) : Buffer.alloc(0);
-      return { record, bytes };
+      const profile = { id: record.profile_id, digest: record.profile_digest };
+      const layer = await appliedLayer(relational, tenantId, profile);
+      const place = { bucket: 'raw', sha256: record.raw_sha256 };
+      return { record, ...(await readPayloadRange(blobs, place, layer, range)) };
     },
   };
 }

@@ -9,6 +9,10 @@ export const recoveryOf: Record<ReasonCode, string> = {
   ragged_row:
     'Look at the row for an unquoted delimiter; correct it at the upstream, or csv.delimiter and csv.quote in the profile.',
   row_too_large: 'Have the upstream send smaller rows, or select smaller ones in the profile.',
+  archive_unreadable:
+    'Name the file with zip.member in a new version of the profile, or have the upstream send a plain archive: no password, deflate or zstd.',
+  decoded_too_large:
+    'If the payload is genuine, raise limits.decoded_bytes or limits.decoded_ratio in a new version of the profile.',
   empty_payload: 'Check the request of the source: the upstream answered with nothing.',
   no_rows: 'Compare `select` in the profile with the payload; the upstream may have changed its shape.',
   too_deep: 'Select a deeper value in the profile, or have the upstream flatten its rows.',
@@ -28,8 +32,4 @@ export const recoveryOf: Record<ReasonCode, string> = {
     'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
   contract_violation:
     'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
-  policy_violation:
-    'Say in the policy what becomes of the field (hash, mask, tokenise, encrypt, or allow with a reason) in a new version of the profile, or leave it out.',
-  subject_erased:
-    'Discard the row: its subject asked to be forgotten, and the raw payload still holds it until it is removed.',
 };

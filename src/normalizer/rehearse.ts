@@ -1,17 +1,17 @@
 import type { RawRef, ReasonCode } from '#contracts';
-import type { BlobStore, CanonicalStore, KeyStore, Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
 import { type Batch, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
+import type { Mapper } from './mapper.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
-import { gatherResources, previewVault } from './resources.ts';
 
 export interface RehearseDeps {
   relational: Relational;
   blobs: BlobStore;
   canonical: CanonicalStore;
-  keys: KeyStore;
+  mapper: Mapper;
 }
 
 /** Maps the payloads and counts; writes nothing. */
@@ -48,7 +48,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     // Quarantine rows belong to bytes: those of bytes that came twice count once.
     const rows = seen.has(raw.sha256) ? undefined : await openRows(deps.relational, frame);
     seen.add(raw.sha256);
-    await judgePayload(deps, { task, raw, frame, into, result, rows });
+    const decoded = await judgePayload(deps, { task, raw, frame, into, result, rows });
     if (rows === undefined) continue;
     for (const reason of rows.closed) of(reason.reason_code).after -= reason.count;
     for (const [reason, count] of rows.refused) {
@@ -57,7 +57,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     }
     for (const row of rows.open) {
       of(row.reason_code).open++;
-      if (isRecovered(row, rows, raw.size)) of(row.reason_code).recovered++;
+      if (isRecovered(row, rows, raw.size, decoded)) of(row.reason_code).recovered++;
     }
   }
   result.reasons = [...reasons.values()].sort((a, b) => (a.reason_code < b.reason_code ? -1 : 1));
@@ -95,8 +95,9 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
   );
   const closed = await relational.query<{ reason_code: ReasonCode; count: number }>(
     `select reason_code, count(*)::int as count from quarantine
-     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest = $4 and state <> 'open' group by reason_code`,
-    params,
+     where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest = $4
+       and (state = 'discarded' or (state <> 'open' and revision >= $5::bigint)) group by reason_code`,
+    [...params, String(frame.revision)],
   );
   const open = found.map(({ byte_start, byte_end, ...row }) => ({
     ...row,
@@ -115,8 +116,9 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
 }
 
 /** As `settleOthers` decides. */
-function isRecovered(row: OpenRow, rows: Rows, size: number): boolean {
-  const whole = rows.any && row.format && row.start === 0 && row.end >= size;
+function isRecovered(row: OpenRow, rows: Rows, size: number, decoded: number): boolean {
+  const all = row.end === 0 || row.end === size || row.end >= decoded;
+  const whole = rows.any && row.format && row.start === 0 && all;
   return !row.own && (whole || rows.gave.has(row.start)) && !rows.refusedAgain.has(place(row));
 }
 
@@ -133,26 +135,28 @@ interface PayloadWork {
   rows: Rows | undefined;
 }
 
-async function judgePayload(deps: RehearseDeps, work: PayloadWork): Promise<void> {
+/** Returns how many bytes the payload holds, decoded. */
+async function judgePayload({ blobs, mapper }: RehearseDeps, work: PayloadWork): Promise<number> {
   const { task, raw, frame, into, result, rows } = work;
-  const open = (): AsyncIterable<Uint8Array> => deps.blobs.read(raw.bucket, raw.sha256);
-  const { profile } = task.profile;
-  const resources = await gatherResources(deps, task.tenantId, profile);
-  const vault = previewVault(deps.keys, task.tenantId);
-  for await (const batch of batches({ open, profile, frame, signal: task.signal, resources, vault })) {
+  const open = (): AsyncIterable<Uint8Array> => blobs.read(raw.bucket, raw.sha256);
+  let decoded = 0;
+  for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
     for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
       result.counts[key] += batch.counts[key];
     }
+    decoded += batch.counts.bytes;
     if (rows !== undefined) note(rows, batch);
-    if (batch.records.length > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
+    if (batch.records.count > 0) await into?.write({ ...frame, batchId: batch.batchId, records: batch.records });
   }
   await into?.retireOthers(frame);
+  return decoded;
 }
 
 function note(rows: Rows, batch: Batch): void {
   rows.any ||= batch.counts.records > 0;
   if (rows.starts.size > 0) {
-    for (const { byteStart } of batch.records) if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
+    for (const { byteStart } of decodeRecords(batch.records.block))
+      if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
   }
   let last: Rejection | undefined;
   let rules = new Set<string>();

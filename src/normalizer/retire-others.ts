@@ -1,23 +1,17 @@
 import type { WriterDeps } from './batch-writer.ts';
 import type { BatchFrame } from './contract-check.ts';
+import type { Reading } from './readings.ts';
 
 /**
- * After a payload was normalized anew: what an older profile version made of it, and this one keyed differently, refused or
- * left out, stops being live. The ledger says so, as verification must know why records of an older batch are gone.
- * Repeatable; does nothing for a payload that no other version has settled.
+ * After a payload was read anew: what older profile versions made of it, and the newest keyed differently, refused or left out, stops
+ * being live. The ledger says so, as verification must know why records of an older batch are gone. Repeatable.
  */
 export async function retireOthers(
-  { relational, canonical, audit }: WriterDeps,
-  frame: BatchFrame,
+  { canonical, audit }: WriterDeps,
+  { tenantId, sourceId, rawSha256 }: BatchFrame,
+  { profileDigest, profileId, profileVersion, revision }: Reading,
   runId: string,
 ): Promise<number> {
-  const { tenantId, sourceId, rawSha256, profileDigest, profileId, profileVersion, revision } = frame;
-  const others = await relational.query(
-    `select 1 from batch_receipt where tenant_id = $1 and source_id = $2 and raw_sha256 = $3 and profile_digest <> $4
-       and revision < $5 limit 1`,
-    [tenantId, sourceId, rawSha256, profileDigest, revision],
-  );
-  if (others.length === 0) return 0;
   const retired = await canonical.retireOthers({ tenantId, sourceId, rawSha256, profileDigest, revision });
   await audit.append([
     {

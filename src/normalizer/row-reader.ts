@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { ReasonCode } from '#contracts';
 import type { CompiledProfile } from './compile.ts';
+import { type DecodedPiece, isDamage, nextFile, type PayloadDamage } from '#storage';
 import { byteOrderMark, decoderOf, dialectOf, isTable } from './csv-dialect.ts';
 import { jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
@@ -20,11 +21,12 @@ export interface CandidateSink {
 }
 
 export interface RowReader {
-  push(chunk: Buffer): void;
+  /** Takes decoded bytes, in any division; where one file of an archive ends and the next begins; or what is lost of a file. */
+  push(piece: DecodedPiece): void;
   end(): void;
   /** Rows met so far, readable or not. */
   rows(): number;
-  /** Payload bytes taken so far. */
+  /** Decoded bytes taken so far. */
   bytes(): number;
 }
 
@@ -32,53 +34,78 @@ export interface RowReader {
 export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
   let rows = 0;
   let bytes = 0;
-  /** The splitters know nothing of a byte order mark before the text. */
-  let shift = 0;
-  let head: Buffer | undefined = Buffer.alloc(0);
+  let file = newFile(0);
   const { encoding } = dialectOf(compiled.profile);
   const mark = byteOrderMark(encoding);
   const out: Candidate[] = [];
 
-  const fault: RowSink['fault'] = (reason, start, end, message) => {
-    // These speak of the payload: there is no row to count.
-    const whole = reason === 'no_rows' || reason === 'empty_payload';
-    sink.fault(reason, { row: whole ? 0 : rows++, start: start + shift, end: end + shift }, message);
-  };
-  const take = (value: unknown, text: string | undefined, start: number, end: number): void => {
-    const place = { row: rows++, start: start + shift, end: end + shift };
-    out.length = 0;
-    const weight = compiled.map(value, text, place, out);
-    sink.candidates(out, place, weight);
-  };
-  const splitter = splitterFor(compiled, caps, take, fault);
+  /** One text: the payload, or a file of it. Its splitter knows nothing of what stands before the text. */
+  function newFile(start: number) {
+    const place = { start, shift: start };
+    const fault: RowSink['fault'] = (reason, from, to, message) => {
+      // These speak of the payload: there is no row to count.
+      const whole = reason === 'no_rows' || reason === 'empty_payload';
+      sink.fault(reason, { row: whole ? 0 : rows++, start: from + place.shift, end: to + place.shift }, message);
+    };
+    const take = (value: unknown, text: string | undefined, from: number, to: number): void => {
+      const at = { row: rows++, start: from + place.shift, end: to + place.shift };
+      out.length = 0;
+      const weight = compiled.map(value, text, at, out);
+      sink.candidates(out, at, weight);
+    };
+    return {
+      place,
+      fault,
+      splitter: splitterFor(compiled, caps, take, fault),
+      /** The first bytes, until it is clear whether they are a byte order mark. */
+      head: Buffer.alloc(0) as Buffer | undefined,
+      lost: false,
+    };
+  }
 
   function feed(chunk: Buffer): void {
     // Of UTF-16 every other byte of plain text is ASCII too, but no character.
     const ascii = encoding !== 'utf-16le' && isAscii(chunk);
-    splitter.push(chunk, ascii ? chunk.toString('latin1') : undefined);
+    file.splitter.push(chunk, ascii ? chunk.toString('latin1') : undefined);
   }
 
-  /** Holds back the first bytes until it is clear whether they are a byte order mark. */
   function begin(chunk: Buffer, last: boolean): void {
-    head = Buffer.concat([head!, chunk]);
+    const head = Buffer.concat([file.head!, chunk]);
+    file.head = head;
     if (head.length < mark.length && !last) return;
-    shift = head.subarray(0, mark.length).equals(mark) ? mark.length : 0;
-    const text = head.subarray(shift);
-    head = undefined;
+    if (head.subarray(0, mark.length).equals(mark)) file.place.shift += mark.length;
+    const text = head.subarray(file.place.shift - file.place.start);
+    file.head = undefined;
     if (text.length > 0) feed(text);
   }
 
+  function endFile(): void {
+    if (file.lost) return;
+    if (bytes === file.place.start) return file.fault('empty_payload', 0, 0, 'The payload has no bytes.');
+    if (file.head !== undefined) begin(Buffer.alloc(0), true);
+    file.splitter.end();
+  }
+
+  /** The row under way goes with what is lost. */
+  function lose({ reason, message }: PayloadDamage): void {
+    const from = file.head === undefined ? file.splitter.openFrom() : 0;
+    file.fault(reason, from, bytes - file.place.shift, message);
+    file.lost = true;
+  }
+
   return {
-    push(chunk) {
-      bytes += chunk.length;
-      if (head === undefined) feed(chunk);
-      else begin(chunk, false);
+    push(piece) {
+      if (piece === nextFile) {
+        endFile();
+        file = newFile(bytes);
+      } else if (isDamage(piece)) lose(piece);
+      else {
+        bytes += piece.length;
+        if (file.head === undefined) feed(piece);
+        else begin(piece, false);
+      }
     },
-    end() {
-      if (bytes === 0) return fault('empty_payload', 0, 0, 'The payload has no bytes.');
-      if (head !== undefined) begin(Buffer.alloc(0), true);
-      splitter.end();
-    },
+    end: endFile,
     rows: () => rows,
     bytes: () => bytes,
   };
@@ -135,6 +162,7 @@ function ndjsonSplitter(caps: RowCaps, take: Take, fault: RowSink['fault']): Spl
       splitter.end();
       if (!seen) fault('no_rows', 0, size, 'The payload holds white space alone.');
     },
+    openFrom: () => splitter.openFrom(),
   };
 }
 
@@ -194,6 +222,7 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
         fault(lost.reason, 0, size, `The header cannot be read, and so no row can. ${lost.message}`);
       else if (!seen) fault('no_rows', 0, size, 'The payload holds empty lines alone.');
     },
+    openFrom: () => (expectsHeader ? 0 : splitter.openFrom()),
   };
 }
 

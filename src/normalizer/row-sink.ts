@@ -29,6 +29,8 @@ export interface Splitter {
   push(chunk: Buffer, text: string | undefined): void;
   /** Reports what the end of the payload leaves open. */
   end(): void;
+  /** Where what is not a row yet begins: when the rest cannot be read, that is lost. */
+  openFrom(): number;
 }
 
 /** The part of a row that came in earlier chunks; beyond the cap it only counts. */

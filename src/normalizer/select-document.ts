@@ -33,6 +33,7 @@ export function splitByQuery(sink: RowSink, caps: RowCaps, select: string): Spli
       parts = [];
       selectRows(document, query, sink, caps);
     },
+    openFrom: () => 0,
   };
 }
 

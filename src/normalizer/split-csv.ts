@@ -122,6 +122,7 @@ export function splitCsv(sink: RowSink, caps: RowCaps, dialect: CsvDialect): Spl
         carry.clear();
       } else finish(Buffer.alloc(0), 0, 0, undefined);
     },
+    openFrom: () => rowStart,
   };
 }
 

@@ -87,9 +87,13 @@ export class JsonSplitter implements Splitter {
         this.sink.fault('no_rows', 0, total, 'The selection of the profile found no rows in the payload.');
       }
     } else {
-      const start = this.state === inValue && this.isRow ? this.valueStart : this.soundEnd;
-      this.sink.fault('truncated', start, total, 'The payload ends before its JSON does.');
+      this.sink.fault('truncated', this.openFrom(), total, 'The payload ends before its JSON does.');
     }
+  }
+
+  openFrom(): number {
+    if (this.state === damaged) return this.damageStart;
+    return this.state === inValue && this.isRow ? this.valueStart : this.soundEnd;
   }
 
   /** One byte outside of values and keys. */

@@ -44,6 +44,7 @@ export function splitNdjson(sink: RowSink, caps: RowCaps): Splitter {
     end() {
       if (carry.length > 0) finish(Buffer.alloc(0), 0, 0, undefined);
     },
+    openFrom: () => lineStart,
   };
 }
 

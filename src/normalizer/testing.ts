@@ -1,12 +1,10 @@
 /** Runs the pure half of the normalizer over bytes; for tests. */
 import { sha256Hex, canonicalJson } from '#kit';
 import type { Counts, Profile, RecordRule } from '#contracts';
-import type { CanonicalRecord } from '#storage';
+import { type CanonicalRecord, decodeRecords } from '#storage';
 import { type Batch, type BatchLimits, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
-import { fixtureKeys } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
-import type { Vault } from './sealing.ts';
 
 export interface Ran {
   batches: Batch[];
@@ -20,7 +18,6 @@ export interface RunOptions {
   chunks?: readonly number[];
   caps?: RowCaps;
   limits?: BatchLimits;
-  vault?: Vault;
 }
 
 export function event(rule: Partial<RecordRule> = {}): RecordRule {
@@ -46,9 +43,9 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
   const found: Batch[] = [];
   const signal = new AbortController().signal;
   const { caps, limits } = options;
-  const open = () => cut(bytes, options.chunks);
-  const keys = { ...fixtureKeys(), ...(options.vault === undefined ? {} : { vault: options.vault }) };
-  for await (const batch of batches({ open, profile, frame, signal, caps, limits, ...keys })) found.push(batch);
+  for await (const batch of batches({ open: () => cut(bytes, options.chunks), profile, frame, signal, caps, limits })) {
+    found.push(batch);
+  }
   const counts = emptyCounts();
   for (const batch of found)
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];
@@ -62,7 +59,7 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
 
 /** What a store is left with: of two records with one id the later in the payload. Checks what batches say of that themselves. */
 function standing(found: readonly Batch[]): CanonicalRecord[] {
-  const all = found.flatMap((batch) => batch.records);
+  const all = found.flatMap((batch) => decodeRecords(batch.records.block));
   const last = new Map(all.map((record, i) => [record.recordId, i]));
   const standing = all.filter((record, i) => last.get(record.recordId) === i);
   const replaced = found.reduce((sum, batch) => sum + batch.replaced, 0);

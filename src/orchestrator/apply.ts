@@ -3,8 +3,8 @@ import type { Audit, NewEntry } from '#audit';
 import { ChartlyError, isoMs, type Clock, type ErrorDetail, type RequestContext } from '#kit';
 import type { Relational, Sql } from '#storage';
 import { checkDocuments, type CheckedDocument, type Checkers } from './check-documents.ts';
-import { activeDocuments, type DocumentKind } from './documents.ts';
-import type { AppliedDocument, WorkspaceDocument } from './index.ts';
+import { activeDocuments, lockDocuments, type DocumentKind } from './documents.ts';
+import type { AppliedDocument, ApplyOptions, WorkspaceDocument } from './index.ts';
 
 interface ApplyDeps extends Checkers {
   relational: Relational;
@@ -16,12 +16,16 @@ interface ApplyDeps extends Checkers {
 interface Standing {
   version: string;
   digest: string;
-  ordinal: number;
+  /** Null while staged. */
+  ordinal: number | null;
   active: boolean;
 }
 
 interface Planned extends AppliedDocument {
-  ordinal: number;
+  /** Null: it is not to become active. */
+  ordinal: number | null;
+  /** It is registered already, and only becomes active. */
+  registered: boolean;
   document: CheckedDocument;
 }
 
@@ -30,7 +34,7 @@ export async function applyDocuments(
   deps: ApplyDeps,
   context: RequestContext,
   documents: readonly WorkspaceDocument[],
-  dryRun: boolean,
+  { dryRun = false, stage = false }: ApplyOptions,
 ): Promise<AppliedDocument[]> {
   // Compiling charts takes its time, and documents are never taken away: so this part needs no transaction.
   const applied = {
@@ -41,7 +45,8 @@ export async function applyDocuments(
   if (problems.length > 0) throw invalid(problems);
   return deps.relational.transaction(async (tx) => {
     if (!dryRun) await lockDocuments(tx, context.tenantId);
-    const plans = await plan(tx, context.tenantId, checked);
+    const meant = stage ? checked.filter(({ kind }) => kind === 'profile') : checked;
+    const plans = await plan(tx, context.tenantId, meant, stage);
     if (!dryRun) await write(deps, tx, context, plans);
     return plans.map(({ kind, id, version, digest, change }) => ({ kind, id, version, digest, change }));
   });
@@ -49,11 +54,6 @@ export async function applyDocuments(
 
 async function appliedIds(sql: Sql, tenantId: string, kind: DocumentKind): Promise<Set<string>> {
   return new Set((await activeDocuments(sql, tenantId, kind)).map((row) => row.document_id));
-}
-
-/** Ordinals count versions, so two applies of one tenant go one after the other. */
-async function lockDocuments(tx: Sql, tenantId: string): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))::text`, [`chartly/documents/${tenantId}`]);
 }
 
 function invalid(problems: ErrorDetail[]): ChartlyError {
@@ -67,14 +67,19 @@ function invalid(problems: ErrorDetail[]): ChartlyError {
   });
 }
 
-async function plan(tx: Sql, tenantId: string, documents: readonly CheckedDocument[]): Promise<Planned[]> {
+async function plan(
+  tx: Sql,
+  tenantId: string,
+  documents: readonly CheckedDocument[],
+  stage: boolean,
+): Promise<Planned[]> {
   const standing = await standingVersions(tx, tenantId, documents);
   const conflicts: ErrorDetail[] = [];
   const plans = documents.map((document) => {
     const versions = standing.get(nameOf(document.kind, document.id)) ?? [];
-    const conflict = conflictOf(document, versions);
+    const conflict = conflictOf(document, versions, stage);
     if (conflict !== undefined) conflicts.push(conflict);
-    return planOne(document, versions);
+    return stage ? planStaged(document, versions) : planOne(document, versions);
   });
   if (conflicts.length > 0) {
     throw new ChartlyError('version_exists', `${conflicts[0]!.message}; nothing was applied.`, { details: conflicts });
@@ -86,21 +91,43 @@ function planOne(document: CheckedDocument, versions: readonly Standing[]): Plan
   const { kind, id, digest } = document;
   const active = versions.find((version) => version.active);
   if (active?.digest === digest) {
-    return { kind, id, version: active.version, digest, change: 'unchanged', ordinal: active.ordinal, document };
+    const { version, ordinal } = active;
+    return { kind, id, version, digest, change: 'unchanged', ordinal, registered: true, document };
   }
-  const ordinal = versions.reduce((highest, version) => Math.max(highest, version.ordinal), 0) + 1;
+  const ordinal = versions.reduce((highest, version) => Math.max(highest, version.ordinal ?? 0), 0) + 1;
   const change = versions.length === 0 ? 'created' : 'updated';
-  return { kind, id, version: document.version ?? String(ordinal), digest, change, ordinal, document };
+  const version = document.version ?? String(ordinal);
+  const registered = versions.some((one) => one.version === version);
+  return { kind, id, version, digest, change, ordinal, registered, document };
 }
 
-/** An applied profile version never changes, and an old one does not come back: records are ordered by the order in which versions were applied. */
-function conflictOf(document: CheckedDocument, versions: readonly Standing[]): ErrorDetail | undefined {
+function planStaged(document: CheckedDocument, versions: readonly Standing[]): Planned {
+  const { kind, id, digest } = document;
+  const version = document.version!;
+  const registered = versions.some((one) => one.version === version);
+  return {
+    kind,
+    id,
+    version,
+    digest,
+    change: registered ? 'unchanged' : 'staged',
+    ordinal: null,
+    registered,
+    document,
+  };
+}
+
+/** A version never changes; and one that was replaced comes back by being promoted, not because an old file is applied again. */
+function conflictOf(document: CheckedDocument, versions: readonly Standing[], stage: boolean): ErrorDetail | undefined {
   const same = versions.find((version) => version.version === document.version);
-  if (same === undefined || (same.active && same.digest === document.digest)) return undefined;
+  if (same === undefined) return undefined;
+  const superseded = !same.active && same.ordinal !== null;
+  if (same.digest === document.digest && (stage || !superseded)) return undefined;
+  const name = `${document.id}@${same.version}`;
   const message =
     same.digest === document.digest
-      ? `Profile ${document.id} ${same.version} was replaced by a newer version; raise the version to bring its rules back`
-      : `Profile ${document.id} ${same.version} is applied already with other content; raise its version`;
+      ? `Profile ${name} was replaced by another version; bring it back with \`chartly profile promote ${name}\`, or raise the version`
+      : `Profile ${name} is registered already with other content; raise its version`;
   return { pointer: '/version', message, ...(document.file === undefined ? {} : { file: document.file }) };
 }
 
@@ -123,17 +150,10 @@ function nameOf(kind: DocumentKind, id: string): string {
 async function write(deps: ApplyDeps, tx: Sql, context: RequestContext, plans: readonly Planned[]): Promise<void> {
   const changed = plans.filter((planned) => planned.change !== 'unchanged');
   const at = isoMs(deps.clock.now());
-  for (const { kind, id, ordinal, version, digest, document } of changed) {
-    const { tenantId, actor } = context;
-    await tx.execute(
-      'update document set active = false where tenant_id = $1 and kind = $2 and document_id = $3 and active',
-      [tenantId, kind, id],
-    );
-    await tx.execute(
-      `insert into document (tenant_id, kind, document_id, ordinal, version, digest, spec, active, applied_at, applied_by)
-       values ($1, $2, $3, $4, $5, $6, $7, true, $8, $9)`,
-      [tenantId, kind, id, ordinal, version, digest, JSON.stringify(document.spec), at, actor],
-    );
+  for (const planned of changed) {
+    if (planned.ordinal !== null) await deactivate(tx, context.tenantId, planned);
+    if (planned.registered) await activate(tx, context.tenantId, planned, planned.ordinal!, at);
+    else await insert(tx, context, planned, at);
   }
   if (changed.length > 0)
     await deps.audit.append(
@@ -142,14 +162,61 @@ async function write(deps: ApplyDeps, tx: Sql, context: RequestContext, plans: r
     );
 }
 
+type Named = Pick<AppliedDocument, 'kind' | 'id' | 'version'>;
+
+/** Whichever version is active is so no longer. */
+export async function deactivate(tx: Sql, tenantId: string, { kind, id }: Omit<Named, 'version'>): Promise<void> {
+  await tx.execute(
+    'update document set active = false where tenant_id = $1 and kind = $2 and document_id = $3 and active',
+    [tenantId, kind, id],
+  );
+}
+
+/** Makes a registered version the active one; no other may be. */
+export async function activate(
+  tx: Sql,
+  tenantId: string,
+  { kind, id, version }: Named,
+  ordinal: number,
+  at: string,
+): Promise<void> {
+  await tx.execute(
+    `update document set active = true, ordinal = $5, activated_at = $6
+     where tenant_id = $1 and kind = $2 and document_id = $3 and version = $4`,
+    [tenantId, kind, id, version, ordinal, at],
+  );
+}
+
+async function insert(tx: Sql, context: RequestContext, planned: Planned, at: string): Promise<void> {
+  const { kind, id, ordinal, version, digest, document } = planned;
+  const active = ordinal !== null;
+  await tx.execute(
+    `insert into document (tenant_id, kind, document_id, ordinal, version, digest, spec, active, applied_at, applied_by, activated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+    [
+      context.tenantId,
+      kind,
+      id,
+      ordinal,
+      version,
+      digest,
+      JSON.stringify(document.spec),
+      active,
+      at,
+      context.actor,
+      active ? at : null,
+    ],
+  );
+}
+
 function entryOf(context: RequestContext, { kind, id, version, digest, ordinal }: Planned): NewEntry {
   return {
     tenantId: context.tenantId,
     actor: context.actor,
-    action: `${kind}.applied`,
+    action: ordinal === null ? `${kind}.staged` : `${kind}.applied`,
     resource: `${kind}:${id}@${version}`,
     outcome: 'succeeded',
-    details: { id, version, digest, ordinal },
-    dedupeKey: `${kind}:${id}:${ordinal}`,
+    details: { id, version, digest, ...(ordinal === null ? {} : { ordinal }) },
+    dedupeKey: ordinal === null ? `${kind}:${id}:staged:${version}` : `${kind}:${id}:${ordinal}`,
   };
 }

@@ -74,9 +74,9 @@ describe('applying documents', () => {
     expect(await changes([first[0]!])).toEqual(['s@3 updated']);
 
     const profiles = await house.orchestrator.profiles('default');
-    expect(profiles.map((p) => [p.profile.version, p.ordinal, p.active])).toEqual([
-      ['1.1.0', 2, true],
-      ['1.0.0', 1, false],
+    expect(profiles.map((p) => [p.profile.version, p.ordinal, p.state])).toEqual([
+      ['1.1.0', 2, 'active'],
+      ['1.0.0', 1, 'superseded'],
     ]);
     expect((await house.orchestrator.report('default', 'r')).title).toBe('Two');
     expect(await house.orchestrator.reports('other')).toEqual([]);

@@ -3,21 +3,24 @@ import type { Profile, Report, Source } from '#contracts';
 import { ChartlyError } from '#kit';
 import type { AppliedProfile } from '#normalizer';
 import type { Row, Sql } from '#storage';
+import type { ProfileVersion } from './index.ts';
 
 export type DocumentKind = 'source' | 'profile' | 'report';
 
 export interface DocumentRow extends Row {
   kind: DocumentKind;
   document_id: string;
-  ordinal: number;
+  /** Null while staged. */
+  ordinal: number | null;
   version: string;
   digest: string;
   spec: unknown;
   active: boolean;
   applied_at: string;
+  activated_at: string | null;
 }
 
-const columns = 'kind, document_id, ordinal, version, digest, spec, active, applied_at';
+const columns = 'kind, document_id, ordinal, version, digest, spec, active, applied_at, activated_at';
 
 /** Active documents of a kind, by id. */
 export function activeDocuments(sql: Sql, tenantId: string, kind: DocumentKind): Promise<DocumentRow[]> {
@@ -54,20 +57,52 @@ export async function documentVersion(
   return row;
 }
 
-/** Every version of every profile, newest first within a profile. */
-export async function allProfiles(
-  sql: Sql,
-  tenantId: string,
-): Promise<(AppliedProfile & { active: boolean; appliedAt: string })[]> {
+/** Every version of every profile: those that were never active first, then from the one that became active last. */
+export async function allProfiles(sql: Sql, tenantId: string): Promise<ProfileVersion[]> {
   const rows = await sql.query<DocumentRow>(
-    `select ${columns} from document where tenant_id = $1 and kind = 'profile' order by document_id, ordinal desc`,
+    `select ${columns} from document where tenant_id = $1 and kind = 'profile'
+     order by document_id, ordinal desc nulls first, applied_at desc`,
     [tenantId],
   );
-  return rows.map((row) => ({ ...toProfile(row), active: row.active, appliedAt: row.applied_at }));
+  return rows.map((row) => ({
+    profile: row.spec as Profile,
+    digest: row.digest,
+    ordinal: row.ordinal ?? undefined,
+    state: row.active ? 'active' : row.ordinal === null ? 'staged' : 'superseded',
+    appliedAt: row.applied_at,
+    activatedAt: row.activated_at ?? undefined,
+  }));
 }
 
-export function toProfile(row: DocumentRow): AppliedProfile {
-  return { profile: row.spec as Profile, digest: row.digest, ordinal: row.ordinal };
+/** A version that is or was active. Errors: `conflict` when it is only staged. */
+export function toProfile({ spec, digest, ordinal }: DocumentRow): AppliedProfile {
+  const profile = spec as Profile;
+  if (ordinal !== null) return { profile, digest, ordinal };
+  const name = `${profile.profile}@${profile.version}`;
+  throw new ChartlyError('conflict', `Profile ${name} is staged: it reads no payloads yet.`, {
+    action: `See what it would change with --preview, then promote it: \`chartly profile promote ${name}\`.`,
+  });
+}
+
+/** A version as it would read payloads if it were active: under its own ordinal when it is, else as the newest. */
+export async function asActive(sql: Sql, tenantId: string, row: DocumentRow): Promise<AppliedProfile> {
+  if (row.active) return toProfile(row);
+  const ordinal = await nextOrdinal(sql, tenantId, row.document_id);
+  return { profile: row.spec as Profile, digest: row.digest, ordinal };
+}
+
+/** The ordinal of the version of a profile that becomes active next. */
+export async function nextOrdinal(sql: Sql, tenantId: string, profileId: string): Promise<number> {
+  const [row] = await sql.query<{ next: number }>(
+    `select coalesce(max(ordinal), 0) + 1 as next from document where tenant_id = $1 and kind = 'profile' and document_id = $2`,
+    [tenantId, profileId],
+  );
+  return row!.next;
+}
+
+/** Two changes of one tenant's documents go one after the other. */
+export async function lockDocuments(tx: Sql, tenantId: string): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))::text`, [`chartly/documents/${tenantId}`]);
 }
 
 /** The source as applied, with the profile version that maps its payloads now. Errors: `not_found`. */

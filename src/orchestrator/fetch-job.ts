@@ -123,11 +123,12 @@ async function storeRaw({ tx }: Unit, raw: RawRef): Promise<RawRef | undefined> 
   return moved;
 }
 
-/** The same bytes under the same rules give the same records: an empty payload has a receipt too. */
+/** The same bytes under the same rules give the same records, unless another version was active meanwhile: an empty payload has a receipt too. */
 async function isNormalized({ tx }: Unit, raw: RawRef, profile: AppliedProfile): Promise<boolean> {
   const receipts = await tx.query(
-    'select 1 from batch_receipt where tenant_id = $1 and source_id = $2 and raw_sha256 = $3 and profile_digest = $4 limit 1',
-    [raw.tenant_id, raw.source_id, raw.sha256, profile.digest],
+    `select 1 from batch_receipt where tenant_id = $1 and source_id = $2 and raw_sha256 = $3 and profile_digest = $4
+       and revision >= $5::bigint * 17592186044416 limit 1`,
+    [raw.tenant_id, raw.source_id, raw.sha256, profile.digest, profile.ordinal],
   );
   return receipts.length > 0;
 }

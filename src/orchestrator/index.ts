@@ -16,7 +16,6 @@ import type {
   Step,
 } from '#contracts';
 import type { RequestContext } from '#kit';
-import type { AppliedProfile } from '#normalizer';
 
 /** A document of a workspace, parsed but not yet validated. `file` is for error messages. */
 export interface WorkspaceDocument {
@@ -30,7 +29,44 @@ export interface AppliedDocument {
   id: string;
   version: string;
   digest: string;
-  change: 'created' | 'updated' | 'unchanged';
+  change: 'created' | 'updated' | 'unchanged' | 'staged';
+}
+
+export interface ApplyOptions {
+  /** Says what would change, and changes nothing. */
+  dryRun?: boolean;
+  /** Registers the profiles among the documents without making them active; the others are checked, and left as they are. */
+  stage?: boolean;
+}
+
+/** A registered version of a profile. Active: it reads new payloads. Staged: it never was active. Superseded: it was, and another one is. */
+export interface ProfileVersion {
+  profile: Profile;
+  digest: string;
+  /** Undefined while staged. */
+  ordinal: number | undefined;
+  state: 'active' | 'staged' | 'superseded';
+  appliedAt: string;
+  /** When it became active last. */
+  activatedAt: string | undefined;
+}
+
+/** A registered version that is made active. */
+export interface PromoteRequest {
+  profileId: string;
+  version: string;
+}
+
+export interface Promotion {
+  profile: { id: string; version: string; digest: string };
+  /** The version that was active until then. */
+  replaces: string | undefined;
+  /** `unchanged`: it is the active one already. */
+  change: 'promoted' | 'unchanged';
+  /** The sources that the profile maps. */
+  sources: string[];
+  /** The replays that were asked for. */
+  runs: Run[];
 }
 
 export interface RunDetail extends Run {
@@ -49,15 +85,27 @@ export interface Orchestrator {
 
   /**
    * Validates all documents together (contracts, profiles compile, charts compile, references exist) and registers new immutable versions in one transaction,
-   * with a ledger entry each. Errors: `workspace_invalid` with one detail for each problem; `version_exists` when an applied profile version has other content.
+   * with a ledger entry each; they become active at once, unless they are to be staged. Errors: `workspace_invalid` with one detail for each
+   * problem; `version_exists` when a registered profile version has other content, or was replaced by another.
    */
   apply(
     context: RequestContext,
     documents: readonly WorkspaceDocument[],
-    options?: { dryRun?: boolean },
+    options?: ApplyOptions,
   ): Promise<AppliedDocument[]>;
+  /**
+   * Makes a registered version of a profile the active one, be it new or old, with a ledger entry, and asks for replays of the profile's sources with payloads when
+   * told so: all or nothing. Its ordinal becomes the highest, so what it makes wins over what any other version made. Repeating it changes nothing.
+   * Errors: `not_found`; `backpressure`, as ingest.
+   */
+  promote(context: RequestContext, request: PromoteRequest & { replay?: boolean }): Promise<Promotion>;
+  /** What promoting a version and replaying its sources would change; writes nothing. Errors: as previewReplay. */
+  previewPromotion(
+    tenantId: string,
+    request: PromoteRequest,
+  ): Promise<{ promotion: Promotion; previews: ReplayPreview[] }>;
   sources(tenantId: string): Promise<{ source: Source; version: string; digest: string; appliedAt: string }[]>;
-  profiles(tenantId: string): Promise<(AppliedProfile & { active: boolean; appliedAt: string })[]>;
+  profiles(tenantId: string): Promise<ProfileVersion[]>;
   reports(tenantId: string): Promise<{ report: Report; version: string; digest: string; appliedAt: string }[]>;
   /** Errors: `not_found`. */
   report(tenantId: string, reportId: string): Promise<Report>;
@@ -74,10 +122,16 @@ export interface Orchestrator {
    * Errors: as replay; `conflict` when there are none.
    */
   recover(context: RequestContext, sourceId: string, reasonCode?: ReasonCode): Promise<Run>;
-  /** What a replay would change; writes nothing. `profile` is a version that need not be applied. Errors: `not_found`, `validation_failed`. */
+  /**
+   * What a replay would change; writes nothing. `profile` is a version that need not be registered; one that is named by its version counts as if it were
+   * promoted. Errors: `not_found`, `validation_failed`.
+   */
   previewReplay(tenantId: string, request: ReplayRequest & { profile?: Profile }): Promise<ReplayPreview>;
   /** How many open quarantine rows a profile would recover, by source. Errors: as previewReplay. */
-  previewRecovery(tenantId: string, request: { sourceId?: string; profile?: Profile }): Promise<RecoveryPreview[]>;
+  previewRecovery(
+    tenantId: string,
+    request: { sourceId?: string; profile?: ProfileChoice },
+  ): Promise<RecoveryPreview[]>;
   /** How two versions of a profile differ on the current payloads of a source. Errors: as previewReplay. */
   diffProfiles(
     tenantId: string,
@@ -120,7 +174,7 @@ export interface ReplayRequest {
   to?: string;
 }
 
-/** An applied version, as `id@1.0.0`, or a profile that need not be applied. */
+/** A registered version, as `id@1.0.0`, or a profile that need not be registered. */
 export type ProfileChoice = { applied: string } | { profile: Profile };
 
 /** What a handler did, for the orchestrator to settle. */

@@ -44,7 +44,7 @@ export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: Ab
 export async function namedProfile(relational: Sql, job: Job): Promise<AppliedProfile> {
   const { profile_id: id = '', profile_version: version = '' } = job;
   const row = await documentVersion(relational, job.tenant_id, 'profile', id, version);
-  if (row === undefined) throw new ChartlyError('not_found', `Profile ${id} ${version} is not applied.`);
+  if (row === undefined) throw new ChartlyError('not_found', `Profile ${id}@${version} is not registered.`);
   return toProfile(row);
 }
 

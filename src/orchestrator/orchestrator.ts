@@ -14,6 +14,7 @@ import type { Orchestrator } from './index.ts';
 import { createMaintenance, queueDepths } from './maintenance.ts';
 import { defaultPolicy, type RetryPolicy } from './policy.ts';
 import { createPreviews } from './previews.ts';
+import { createPromotions } from './promote.ts';
 import { createQueue } from './queue.ts';
 import { createRunFeed } from './run-feed.ts';
 import { runJob, type HeldUp } from './run-job.ts';
@@ -66,6 +67,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const abortRun = (runId: string): void => {
     for (const worker of workers.values()) worker.abortRun(runId);
   };
+  const runDeps = { relational, transact, queue, audit, feed, heldUp, pollMs, abortRun };
   const maintenance = createMaintenance({ relational, logger, metrics });
 
   for (const kind of handledKinds) {
@@ -78,7 +80,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   return {
     ...lifecycle({ relational, queue, workers, maintenance, logger }),
-    apply: (context, documents, options) => applyDocuments(deps, context, documents, options?.dryRun ?? false),
+    apply: (context, documents, options) => applyDocuments(deps, context, documents, options ?? {}),
     async sources(tenantId) {
       const rows = await activeDocuments(relational, tenantId, 'source');
       return rows.map((row) => ({
@@ -99,8 +101,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       }));
     },
     report: (tenantId, reportId) => activeReport(relational, tenantId, reportId),
-    ...createRuns({ relational, transact, queue, audit, feed, heldUp, pollMs, abortRun }),
+    ...createRuns(runDeps),
     ...createPreviews(deps),
+    ...createPromotions({ ...deps, ...runDeps }),
     ...createDeadLetters({ relational, transact, queue, audit }),
     totals: (tenantId) => totals(relational, tenantId),
     health: async () => ({ queues: await queueDepths(relational) }),

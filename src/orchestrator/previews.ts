@@ -4,7 +4,7 @@ import type { Profile, RecoveryPreview, ReplayPreview } from '#contracts';
 import { canonicalJson, ChartlyError, isoMs, sha256Hex } from '#kit';
 import type { AppliedProfile, Normalizer, Rehearsal } from '#normalizer';
 import type { Relational, Sql, StoredRecord } from '#storage';
-import { activeDocuments, activeSource, documentVersion, toProfile } from './documents.ts';
+import { activeDocuments, activeSource, asActive, documentVersion, nextOrdinal } from './documents.ts';
 import type { Orchestrator, ProfileChoice } from './index.ts';
 import { refusedPayloads, replayPayloads } from './replay-payloads.ts';
 import { refuseOlder, replayProfile } from './replay-request.ts';
@@ -35,18 +35,20 @@ async function previewReplay(
   { sourceId, profileVersion, profile: candidate, ...scope }: Parameters<Previews['previewReplay']>[1],
 ): Promise<ReplayPreview> {
   const { relational, normalizer } = deps;
-  const { source } = await activeSource(relational, tenantId, sourceId);
+  const { source, profile: active } = await activeSource(relational, tenantId, sourceId);
   const profile =
-    candidate === undefined
-      ? await replayProfile(relational, tenantId, sourceId, profileVersion)
-      : await asApplied(deps, tenantId, candidate);
+    candidate !== undefined
+      ? await asApplied(deps, tenantId, candidate)
+      : profileVersion === undefined
+        ? active
+        : await named(relational, tenantId, `${source.profile}@${profileVersion}`);
   if (profile.profile.profile !== source.profile) {
     throw new ChartlyError('validation_failed', `Source ${sourceId} is mapped by profile ${source.profile}.`, {
       details: [{ pointer: '/profile/profile', message: `must be ${source.profile}` }],
     });
   }
   await refuseOlder(relational, tenantId, sourceId, profile);
-  const payloads = await replayPayloads(relational, { tenantId, sourceId }, scope, profile.digest);
+  const payloads = await replayPayloads(relational, { tenantId, sourceId }, scope, profile);
   const signal = new AbortController().signal;
   const rehearsal = await normalizer.rehearse({ tenantId, sourceId, payloads, profile, signal, examples });
   return using(rehearsal, async () => {
@@ -70,7 +72,7 @@ async function diffProfiles(
   const [a, b] = [await chosen(deps, tenantId, request.a), await chosen(deps, tenantId, request.b)];
   const sourceId = request.sourceId ?? (await onlySource(deps.relational, tenantId, a.profile.profile));
   await activeSource(deps.relational, tenantId, sourceId);
-  const payloads = await replayPayloads(deps.relational, { tenantId, sourceId }, {}, b.digest);
+  const payloads = await replayPayloads(deps.relational, { tenantId, sourceId }, {}, b);
   const common = { tenantId, sourceId, payloads, signal: new AbortController().signal, examples };
   const first = await deps.normalizer.rehearse({ ...common, profile: { ...a, ordinal: 1 }, alone: true });
   return using(first, async () => {
@@ -88,11 +90,11 @@ async function diffProfiles(
 async function previewRecovery(
   deps: PreviewDeps,
   tenantId: string,
-  { sourceId, profile: candidate }: Parameters<Previews['previewRecovery']>[1],
+  { sourceId, profile: choice }: Parameters<Previews['previewRecovery']>[1],
 ): Promise<RecoveryPreview[]> {
   const { relational, normalizer } = deps;
   if (sourceId !== undefined) await activeSource(relational, tenantId, sourceId);
-  const given = candidate === undefined ? undefined : await asApplied(deps, tenantId, candidate);
+  const given = choice === undefined ? undefined : await chosen(deps, tenantId, choice);
   const sources = await relational.query<{ source_id: string; profile: string }>(
     `select d.document_id as source_id, d.spec->>'profile' as profile from document d
      where d.tenant_id = $1 and d.kind = 'source' and d.active and ($2::text is null or d.document_id = $2)
@@ -144,26 +146,29 @@ async function compareReports(
   return analytics.compare({ ...task, reports, cells });
 }
 
-/** A candidate as it would be applied: under its own ordinal when it is, else as the newest version. Errors: `profile_invalid`. */
+/** A candidate as it would be applied: under its own ordinal when it is the active version, else as the newest. Errors: `profile_invalid`. */
 async function asApplied({ relational, normalizer }: PreviewDeps, tenantId: string, profile: Profile) {
   normalizer.check(profile);
   const digest = sha256Hex(canonicalJson(profile));
-  const rows = await relational.query<{ digest: string; ordinal: number; active: boolean }>(
-    `select digest, ordinal, active from document where tenant_id = $1 and kind = 'profile' and document_id = $2`,
-    [tenantId, profile.profile],
+  const [active] = await relational.query<{ ordinal: number }>(
+    `select ordinal from document where tenant_id = $1 and kind = 'profile' and document_id = $2 and active and digest = $3`,
+    [tenantId, profile.profile, digest],
   );
-  const same = rows.find((row) => row.active && row.digest === digest);
-  const newest = rows.reduce((highest, { ordinal }) => Math.max(highest, ordinal), 0);
-  return { profile, digest, ordinal: same?.ordinal ?? newest + 1 };
+  return { profile, digest, ordinal: active?.ordinal ?? (await nextOrdinal(relational, tenantId, profile.profile)) };
 }
 
 async function chosen(deps: PreviewDeps, tenantId: string, choice: ProfileChoice): Promise<AppliedProfile> {
-  if ('profile' in choice) return asApplied(deps, tenantId, choice.profile);
-  const at = choice.applied.indexOf('@');
-  const [id, version] = [choice.applied.slice(0, at), choice.applied.slice(at + 1)];
-  const row = await documentVersion(deps.relational, tenantId, 'profile', id, version);
-  if (row === undefined) throw new ChartlyError('not_found', `Profile ${choice.applied} is not applied.`);
-  return toProfile(row);
+  return 'profile' in choice
+    ? asApplied(deps, tenantId, choice.profile)
+    : named(deps.relational, tenantId, choice.applied);
+}
+
+/** A registered version, `id@1.0.0`, as if it were promoted. Errors: `not_found`. */
+async function named(sql: Sql, tenantId: string, name: string): Promise<AppliedProfile> {
+  const at = name.indexOf('@');
+  const row = await documentVersion(sql, tenantId, 'profile', name.slice(0, at), name.slice(at + 1));
+  if (row !== undefined) return asActive(sql, tenantId, row);
+  throw new ChartlyError('not_found', `Profile ${name} is not registered.`, { action: 'See `chartly profile list`.' });
 }
 
 async function onlySource(sql: Sql, tenantId: string, profileId: string): Promise<string> {

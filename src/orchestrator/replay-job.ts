@@ -19,7 +19,7 @@ export async function runReplay(deps: FetchDeps, claim: Claim): Promise<void> {
     if (isOver(run.state) || !(await deps.queue.complete(unit.tx, claim))) throw new StaleAttempt();
     const profile = await namedProfile(unit.tx, job);
     const source = { tenantId: job.tenant_id, sourceId: job.source_id };
-    const payloads = await replayPayloads(unit.tx, source, job.replay!, profile.digest);
+    const payloads = await replayPayloads(unit.tx, source, job.replay!, profile);
     await deps.queue.sendNew(
       unit.tx,
       payloads.map((raw) => normalizeJob(job, raw, profile.profile)),

@@ -1,10 +1,9 @@
 /** Which payloads of a source a replay is about. */
 import type { RawRef, ReplayScope } from '#contracts';
+import type { AppliedProfile } from '#normalizer';
 import type { Sql } from '#storage';
 import { rawRefColumns, toRawRef, type RawRefRow } from './rows.ts';
 
-// The low 44 bits of a revision are the capture time in milliseconds.
-const captureTime = '(r.revision & 17592186044415)';
 const columns = rawRefColumns
   .split(', ')
   .map((column) => (column === 'run_id' ? 'f.run_id::text as run_id' : `f.${column}`))
@@ -13,13 +12,13 @@ const columns = rawRefColumns
 /**
  * The payloads in a fixed order. Of the whole source: the newest capture of each request (request key and page), if it is in the range. An older
  * capture is left alone, as its rows, made anew under a newer version, would win over what was captured after it. That is why a
- * recovery, which has to take payloads as they are, takes the later captures of the same requests as well, unless the version has read them already.
+ * recovery, which has to take payloads as they are, takes the later captures of the same requests as well, unless the version has read them already since it became active.
  */
 export async function replayPayloads(
   sql: Sql,
   source: { tenantId: string; sourceId: string },
   scope: ReplayScope,
-  profileDigest: string,
+  { digest, ordinal }: Pick<AppliedProfile, 'digest' | 'ordinal'>,
 ): Promise<RawRef[]> {
   const { tenantId, sourceId } = source;
   const rows =
@@ -47,9 +46,9 @@ export async function replayPayloads(
            where f.tenant_id = $1 and f.source_id = $2
              and (f.sha256 in (select raw_sha256 from refused) or not exists (
                select 1 from batch_receipt r where r.tenant_id = $1 and r.source_id = $2 and r.raw_sha256 = f.sha256
-                 and r.profile_digest = $3 and ${captureTime} = (extract(epoch from f.captured_at) * 1000)::bigint))
+                 and r.profile_digest = $3 and r.revision = $5::bigint * 17592186044416 + (extract(epoch from f.captured_at) * 1000)::bigint))
            order by f.request_key, f.page, f.captured_at, f.run_id`,
-          [tenantId, sourceId, profileDigest, scope.quarantined.reason_code ?? null],
+          [tenantId, sourceId, digest, scope.quarantined.reason_code ?? null, ordinal],
         );
   return rows.map(toRawRef);
 }

@@ -33,7 +33,7 @@ export function askedDetails(asked: Asked): NewEntry['details'] {
   };
 }
 
-/** The applied version of the source's profile that is named, or the active one. Errors: `not_found`. */
+/** The version of the source's profile that is named, or the active one. Errors: `not_found`; `conflict` when it is only staged. */
 export async function replayProfile(
   sql: Sql,
   tenantId: string,
@@ -43,7 +43,7 @@ export async function replayProfile(
   const { source, profile } = await activeSource(sql, tenantId, sourceId);
   if (version === undefined || version === profile.profile.version) return profile;
   const row = await documentVersion(sql, tenantId, 'profile', source.profile, version);
-  if (row === undefined) throw new ChartlyError('not_found', `Profile ${source.profile} ${version} is not applied.`);
+  if (row === undefined) throw new ChartlyError('not_found', `Profile ${source.profile}@${version} is not registered.`);
   return toProfile(row);
 }
 
@@ -63,8 +63,10 @@ export async function refuseOlder(
   const { profile_id, profile_version } = newer;
   throw new ChartlyError(
     'conflict',
-    `Records of ${sourceId} were made by ${profile_id} ${profile_version} already, which is newer than ${profile.profile} ${profile.version}.`,
-    { action: 'To bring older rules back, apply them as a new version of the profile, then replay.' },
+    `Records of ${sourceId} were made by ${profile_id}@${profile_version} already, which became active after ${profile.profile}@${profile.version}.`,
+    {
+      action: `To bring older rules back, promote them: \`chartly profile promote ${profile.profile}@${profile.version} --replay\`.`,
+    },
   );
 }
 
@@ -78,7 +80,7 @@ export async function recovery(
   const profile = await replayProfile(tx, tenantId, sourceId, undefined);
   await refuseOlder(tx, tenantId, sourceId, profile);
   const scope: ReplayScope = { quarantined: reasonCode === undefined ? {} : { reason_code: reasonCode } };
-  const payloads = await replayPayloads(tx, { tenantId, sourceId }, scope, profile.digest);
+  const payloads = await replayPayloads(tx, { tenantId, sourceId }, scope, profile);
   if (payloads.length === 0) {
     const { profile: id, version } = profile.profile;
     throw new ChartlyError(

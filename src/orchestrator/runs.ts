@@ -65,7 +65,8 @@ export function createRuns(deps: RunDeps): RunMethods {
   };
 }
 
-async function requestRun(
+/** Writes a run and its fetch job. Locks the source, then the ledger. Errors: as Orchestrator.ingest. */
+export async function requestRun(
   deps: RunDeps,
   unit: Unit,
   context: RequestContext,

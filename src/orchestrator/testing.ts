@@ -190,6 +190,7 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
     quarantined: async () => ({ items: [], next: undefined }),
     quarantineSummary: async () => [],
     quarantinedRow: () => Promise.reject(new ChartlyError('not_found', 'There is no such row.')),
+    close: async () => {},
   };
 }
 

@@ -7,6 +7,8 @@ export type {
   CanonicalFork,
   CanonicalStore,
   CanonicalRecord,
+  EncodedBatch,
+  EncodedRecords,
   RecordBatch,
   RetireScope,
   WriteResult,
@@ -18,10 +20,16 @@ export type {
 } from './canonical/port.ts';
 export type { Relational, Sql, Row, Param } from './relational/port.ts';
 export type { Cache } from './cache/port.ts';
-export { createKeyStore, type KeyStore, type KeptToken } from './relational/key-store.ts';
+export { appliedLayer } from './payload/applied-layer.ts';
+export { archiveFiles, decodePayload, decodedBytes } from './payload/decode.ts';
+export { isDamage, layerOf, nextFile } from './payload/layer.ts';
+export type { Compression, DecodedPiece, PayloadDamage, PayloadLayer } from './payload/layer.ts';
+export { readPayloadRange } from './payload/read-range.ts';
 export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';
+export { createRecordEncoder, type RecordEncoder } from './canonical/native.ts';
+export { decodeBlock as decodeRecords } from './canonical/native-decode.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';
 export { startEmbeddedClickHouse } from './canonical/embedded.ts';
 export {

@@ -195,7 +195,10 @@ const unrated = profileOf('movies', (profile) => {
 describe('repair', () => {
   it('says what dropping a requirement would recover, and keeps its word', async () => {
     const before = await stateOf('movies');
-    const [recovery] = await system.orchestrator.previewRecovery(tenant, { sourceId: 'movies', profile: unrated });
+    const [recovery] = await system.orchestrator.previewRecovery(tenant, {
+      sourceId: 'movies',
+      profile: { profile: unrated },
+    });
     const preview = await system.orchestrator.previewReplay(tenant, { sourceId: 'movies', profile: unrated });
     expect(preview.records.added).toBeGreaterThan(0);
     expect(preview.reports.map((one) => one.section)).toEqual(['genres', 'ratings']);
@@ -298,7 +301,7 @@ describe('repair', () => {
     const free = structuredClone(unrated);
     free.version = '1.2.0';
     for (const rule of free.records) delete (rule.measures!.us_gross as { required?: boolean }).required;
-    const [preview] = await system.orchestrator.previewRecovery(tenant, { profile: free });
+    const [preview] = await system.orchestrator.previewRecovery(tenant, { profile: { profile: free } });
     await apply(free);
     const already = (await rowsOf('movies')).count('recovered');
     await ended(await system.orchestrator.recover(context, 'movies', 'missing_field'));

@@ -12,47 +12,48 @@ import s9 from '../../../contracts/v1/api/ledger-entry.json' with { type: 'json'
 import s10 from '../../../contracts/v1/api/lineage.json' with { type: 'json' };
 import s11 from '../../../contracts/v1/api/profile-diff-request.json' with { type: 'json' };
 import s12 from '../../../contracts/v1/api/profile-document.json' with { type: 'json' };
-import s13 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
-import s14 from '../../../contracts/v1/api/quarantine-discard-request.json' with { type: 'json' };
-import s15 from '../../../contracts/v1/api/quarantine-discarded.json' with { type: 'json' };
-import s16 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
-import s17 from '../../../contracts/v1/api/recovery-preview-request.json' with { type: 'json' };
-import s18 from '../../../contracts/v1/api/recovery-preview.json' with { type: 'json' };
-import s19 from '../../../contracts/v1/api/recovery-request.json' with { type: 'json' };
-import s20 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
-import s21 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
-import s22 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
-import s23 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
-import s24 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s25 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s26 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s27 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s28 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s29 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s30 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s13 from '../../../contracts/v1/api/promote-request.json' with { type: 'json' };
+import s14 from '../../../contracts/v1/api/promotion.json' with { type: 'json' };
+import s15 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
+import s16 from '../../../contracts/v1/api/quarantine-discard-request.json' with { type: 'json' };
+import s17 from '../../../contracts/v1/api/quarantine-discarded.json' with { type: 'json' };
+import s18 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
+import s19 from '../../../contracts/v1/api/recovery-preview-request.json' with { type: 'json' };
+import s20 from '../../../contracts/v1/api/recovery-preview.json' with { type: 'json' };
+import s21 from '../../../contracts/v1/api/recovery-request.json' with { type: 'json' };
+import s22 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
+import s23 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
+import s24 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
+import s25 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
+import s26 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s27 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s28 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s29 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s30 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -69,45 +70,46 @@ export const schemas = {
   'api/lineage': s10,
   'api/profile-diff-request': s11,
   'api/profile-document': s12,
-  'api/quarantine-count': s13,
-  'api/quarantine-discard-request': s14,
-  'api/quarantine-discarded': s15,
-  'api/quarantined-row': s16,
-  'api/recovery-preview-request': s17,
-  'api/recovery-preview': s18,
-  'api/recovery-request': s19,
-  'api/replay-preview': s20,
-  'api/replay-request': s21,
-  'api/replay': s22,
-  'api/report-document': s23,
-  'api/source-document': s24,
-  'api/source-totals': s25,
-  'api/verify-report': s26,
-  'audit/entry': s27,
-  'canonical/entity': s28,
-  'canonical/envelope': s29,
-  'canonical/event': s30,
-  'canonical/metric': s31,
-  'canonical/provenance': s32,
-  'common': s33,
-  'errors/codes': s34,
-  'errors/problem': s35,
-  'jobs/dead-letter': s36,
-  'jobs/job': s37,
-  'jobs/run': s38,
-  'jobs/step': s39,
-  'policies/policy': s40,
-  'profiles/profile': s41,
-  'quarantine/quarantine-record': s42,
-  'quarantine/reason-codes': s43,
-  'raw/raw-ref': s44,
-  'reports/manifest': s45,
-  'reports/projection': s46,
-  'reports/query-result': s47,
-  'reports/query': s48,
-  'reports/report': s49,
-  'sources/source': s50,
-  'sources/workspace': s51,
-  'telemetry/job-status': s52,
-  'telemetry/log': s53,
+  'api/promote-request': s13,
+  'api/promotion': s14,
+  'api/quarantine-count': s15,
+  'api/quarantine-discard-request': s16,
+  'api/quarantine-discarded': s17,
+  'api/quarantined-row': s18,
+  'api/recovery-preview-request': s19,
+  'api/recovery-preview': s20,
+  'api/recovery-request': s21,
+  'api/replay-preview': s22,
+  'api/replay-request': s23,
+  'api/replay': s24,
+  'api/report-document': s25,
+  'api/source-document': s26,
+  'api/source-totals': s27,
+  'api/verify-report': s28,
+  'audit/entry': s29,
+  'canonical/entity': s30,
+  'canonical/envelope': s31,
+  'canonical/event': s32,
+  'canonical/metric': s33,
+  'canonical/provenance': s34,
+  'common': s35,
+  'errors/codes': s36,
+  'errors/problem': s37,
+  'jobs/dead-letter': s38,
+  'jobs/job': s39,
+  'jobs/run': s40,
+  'jobs/step': s41,
+  'profiles/profile': s42,
+  'quarantine/quarantine-record': s43,
+  'quarantine/reason-codes': s44,
+  'raw/raw-ref': s45,
+  'reports/manifest': s46,
+  'reports/projection': s47,
+  'reports/query-result': s48,
+  'reports/query': s49,
+  'reports/report': s50,
+  'sources/source': s51,
+  'sources/workspace': s52,
+  'telemetry/job-status': s53,
+  'telemetry/log': s54,
 } as const;

@@ -19,38 +19,18 @@ export type Uuid = string;
 export type Timestamp = string;
 export type Semver = string;
 /**
- * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal. Under a policy HMAC-SHA-256 with the tenant's key instead.
+ * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal.
  */
 export type RecordId = string;
-/**
- * deny: the candidate is quarantined; redact: the finding is replaced in its text; allow: nothing
- */
-export type PolicyDefault = 'deny' | 'redact' | 'allow';
+export type RecordKind = 'metric' | 'event' | 'entity';
 /**
  * A path (RFC 9535 singular query, or its shorthand: `a.b[0]`, a CSV column), or a rule.
  */
 export type FieldRule = string | Rule;
 /**
- * what is looked for
+ * What is measured, what happened, or what type of thing it is.
  */
-export type Detector =
-  | 'email'
-  | 'iban'
-  | 'card'
-  | 'fr_nir'
-  | 'it_codice_fiscale'
-  | 'es_dni'
-  | 'uk_nino'
-  | 'us_ssn'
-  | 'de_steuer_id'
-  | 'se_personnummer'
-  | 'nl_bsn'
-  | 'phone'
-  | 'ip'
-  | 'date_of_birth'
-  | 'mrn'
-  | 'icd10';
-export type RecordKind = 'metric' | 'event' | 'entity';
+export type RecordName = string;
 /**
  * Why a row or candidate was quarantined.
  */
@@ -61,6 +41,8 @@ export type ReasonCode =
   | 'ragged_row'
   | 'row_too_large'
   | 'empty_payload'
+  | 'archive_unreadable'
+  | 'decoded_too_large'
   | 'no_rows'
   | 'too_deep'
   | 'missing_field'
@@ -72,13 +54,7 @@ export type ReasonCode =
   | 'value_not_mapped'
   | 'pattern_mismatch'
   | 'expression_failed'
-  | 'contract_violation'
-  | 'policy_violation'
-  | 'subject_erased';
-/**
- * What is measured, what happened, or what type of thing it is.
- */
-export type RecordName = string;
+  | 'contract_violation';
 export type QueryColumn =
   | string
   | {
@@ -146,6 +122,8 @@ export interface ContractsV1 {
   ProfileDiffRequest_side?: ProfileDiffSide;
   ProfileDiffRequest?: ProfileDiffRequest;
   ProfileDocument?: ProfileDocument;
+  PromoteRequest?: PromoteRequest;
+  PromotionView?: PromotionView;
   QuarantineCount?: QuarantineCount;
   QuarantineDiscardRequest?: QuarantineDiscardRequest;
   QuarantineDiscarded?: QuarantineDiscarded;
@@ -188,10 +166,6 @@ export interface ContractsV1 {
   Run_failure?: FailureInfo;
   Run?: Run;
   Step?: Step;
-  Policy_default?: PolicyDefault;
-  Policy_detector?: Detector;
-  Policy_fieldPolicy?: FieldPolicy;
-  Policy?: Policy;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
   Profile_replacement?: Replacement;
@@ -223,7 +197,7 @@ export interface AppliedDocumentView {
   id: Id;
   version: string;
   digest: Sha256;
-  change: 'created' | 'updated' | 'unchanged';
+  change: 'created' | 'updated' | 'unchanged' | 'staged';
 }
 /**
  * Documents of a workspace, to be validated together and registered together, or not at all.
@@ -246,6 +220,10 @@ export interface ApplyRequest {
    * validate and compare, register nothing
    */
   dry_run?: boolean;
+  /**
+   * register the profiles without making them active; the other documents are validated, and left as they are
+   */
+  stage?: boolean;
 }
 /**
  * Size and head of a tenant's ledger.
@@ -370,7 +348,11 @@ export interface LineageView {
     content_type: string;
     captured_at: Timestamp;
     /**
-     * the very bytes of the row (first 64 KiB)
+     * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
+     */
+    compression?: 'gzip' | 'zstd' | 'zip';
+    /**
+     * the very bytes of the row (first 64 KiB), decoded
      */
     bytes_base64: string;
     blob_verified: boolean;
@@ -393,7 +375,7 @@ export interface LineageView {
   entries: LedgerEntryView[];
 }
 /**
- * an applied version by its name, or a profile as it stands in a file
+ * a registered version by its name, or a profile as it stands in a file
  */
 export interface ProfileDiffSide {
   applied?: string;
@@ -411,6 +393,12 @@ export interface Profile {
    * tsv is csv with tabs
    */
   format: 'json' | 'ndjson' | 'csv' | 'tsv';
+  /**
+   * how the payload is compressed (default auto: as its first bytes say). Byte ranges are of what it holds
+   */
+  compression?: 'auto' | 'none' | 'gzip' | 'zstd' | 'zip';
+  zip?: ZipOptions;
+  limits?: PayloadLimits;
   /**
    * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
    */
@@ -436,52 +424,67 @@ export interface Profile {
    * texts that mean missing in every field (the empty text always does)
    */
   null_values?: string[];
-  /**
-   * what becomes of personal data: the id of a policy in policies/, or a policy. With one, record ids are keyed hashes
-   */
-  policy?: Id | Policy;
   records: RecordRule[];
   dedupe?: Dedupe;
 }
+export interface ZipOptions {
+  /**
+   * name or glob (`*`, `**`, `?`) of the files of the archive to read, one after the other in its order; without a slash it looks at the file's name in any folder (default: the one file that there is)
+   */
+  member: string;
+}
 /**
- * What becomes of personal data that a profile's records would hold. Stands in a profile, or in a file of policies/ that profiles name.
+ * what a compressed payload may hold; beyond it the rest is quarantined (decoded_too_large)
  */
-export interface Policy {
-  policy?: Id;
-  use?: Id;
-  description?: string;
+export interface PayloadLimits {
   /**
-   * ISO 3166 code of the country of phone numbers that are written without +
+   * bytes once decompressed (default 68719476736, 64 GiB)
    */
-  country?: string;
+  decoded_bytes?: number;
   /**
-   * what becomes of a finding in a field that `fields` does not name (default: deny for every detector)
+   * bytes once decompressed for each byte that is compressed, looked at beyond 16 MiB (default 200)
    */
-  detectors?: {
-    email?: PolicyDefault;
-    iban?: PolicyDefault;
-    card?: PolicyDefault;
-    fr_nir?: PolicyDefault;
-    it_codice_fiscale?: PolicyDefault;
-    es_dni?: PolicyDefault;
-    uk_nino?: PolicyDefault;
-    us_ssn?: PolicyDefault;
-    de_steuer_id?: PolicyDefault;
-    se_personnummer?: PolicyDefault;
-    nl_bsn?: PolicyDefault;
-    phone?: PolicyDefault;
-    ip?: PolicyDefault;
-    date_of_birth?: PolicyDefault;
-    mrn?: PolicyDefault;
-    icd10?: PolicyDefault;
+  decoded_ratio?: number;
+}
+export interface RecordRule {
+  kind: RecordKind;
+  name: FieldRule;
+  /**
+   * fields whose values identify the record
+   */
+  key: FieldRule[];
+  /**
+   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
+   */
+  unpivot?: {
+    columns?: string[];
+    exclude?: string[];
+    /**
+     * an empty cell (default skip)
+     */
+    on_missing?: 'skip' | 'quarantine';
   };
-  subject?: FieldRule;
   /**
-   * by field of the records: `dimensions.email`, or `records[1].dimensions.email` of one record rule alone
+   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
    */
-  fields?: {
-    [k: string]: FieldPolicy;
+  explode?: string | Explode;
+  /**
+   * CEL condition of each candidate; false skips it
+   */
+  when?: string;
+  ts?: FieldRule;
+  value?: FieldRule;
+  unit?: string;
+  dimensions?: {
+    [k: string]: FieldRule;
   };
+  measures?: {
+    [k: string]: FieldRule;
+  };
+  /**
+   * a required field is missing (default quarantine)
+   */
+  on_missing?: 'skip' | 'quarantine';
 }
 export interface Rule {
   /**
@@ -601,68 +604,6 @@ export interface NumberFormat {
    */
   percent?: boolean;
 }
-export interface FieldPolicy {
-  /**
-   * deny: a finding quarantines; allow: stays, for a reason; redact: findings are replaced; mask, hash, tokenise, encrypt: the whole value, whatever it holds
-   */
-  action: 'deny' | 'allow' | 'redact' | 'mask' | 'hash' | 'tokenise' | 'encrypt';
-  /**
-   * what the field is likely to hold, so that forms are found that are too common elsewhere
-   */
-  contains?: Detector[];
-  /**
-   * of the field's phone numbers (default: the policy's)
-   */
-  country?: string;
-  /**
-   * why `allow` is right
-   */
-  reason?: string;
-  /**
-   * how many characters `mask` shows at the end (default 4), never more than a quarter of the value
-   */
-  keep_last?: number;
-}
-export interface RecordRule {
-  kind: RecordKind;
-  name: FieldRule;
-  /**
-   * fields whose values identify the record
-   */
-  key: FieldRule[];
-  /**
-   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
-   */
-  unpivot?: {
-    columns?: string[];
-    exclude?: string[];
-    /**
-     * an empty cell (default skip)
-     */
-    on_missing?: 'skip' | 'quarantine';
-  };
-  /**
-   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
-   */
-  explode?: string | Explode;
-  /**
-   * CEL condition of each candidate; false skips it
-   */
-  when?: string;
-  ts?: FieldRule;
-  value?: FieldRule;
-  unit?: string;
-  dimensions?: {
-    [k: string]: FieldRule;
-  };
-  measures?: {
-    [k: string]: FieldRule;
-  };
-  /**
-   * a required field is missing (default quarantine)
-   */
-  on_missing?: 'skip' | 'quarantine';
-}
 export interface Explode {
   /**
    * path of the list in the row
@@ -695,20 +636,237 @@ export interface ProfileDiffRequest {
   source?: Id;
 }
 /**
- * A profile version as applied.
+ * A registered version of a profile.
  */
 export interface ProfileDocument {
   profile: Profile;
   digest: Sha256;
   /**
-   * counts the applied versions of this profile
+   * place in the order in which the versions became active; absent while staged
    */
-  ordinal: number;
+  ordinal?: number;
   /**
-   * new payloads are read with this version
+   * active: new payloads are read with it; staged: it never was active; superseded: it was
    */
-  active: boolean;
+  state: 'active' | 'staged' | 'superseded';
   applied_at: Timestamp;
+  activated_at?: Timestamp;
+}
+/**
+ * Which version of the profile is to be the active one.
+ */
+export interface PromoteRequest {
+  version: Semver;
+  /**
+   * replay the sources of the profile under it
+   */
+  replay?: boolean;
+  /**
+   * say what promoting and replaying would change, and change nothing
+   */
+  dry_run?: boolean;
+}
+/**
+ * A version of a profile that became the active one, or would.
+ */
+export interface PromotionView {
+  profile: PromotedVersion;
+  replaces?: Semver;
+  /**
+   * unchanged: it is the active one already
+   */
+  change: 'promoted' | 'unchanged';
+  /**
+   * that the profile maps
+   */
+  sources: Id[];
+  /**
+   * the replays that were asked for
+   */
+  runs: Run[];
+  /**
+   * of a dry run: what the replay of each source with payloads would change
+   */
+  previews?: ReplayPreview[];
+}
+export interface PromotedVersion {
+  id: Id;
+  version: Semver;
+  digest: Sha256;
+}
+/**
+ * One execution of a source's workflow.
+ */
+export interface Run {
+  run_id: Uuid;
+  tenant_id: Id;
+  source_id: Id;
+  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  requested_at: Timestamp;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+  counts: Counts;
+  /**
+   * payloads captured
+   */
+  pages: number;
+  /**
+   * payloads the upstream said had not changed
+   */
+  unchanged: number;
+  dead_letters: number;
+  request_id?: string;
+  error?: FailureInfo;
+  /**
+   * its stages; only when one run is asked for
+   */
+  steps?: Step[];
+}
+/**
+ * What became of the rows of a payload, a run or a source.
+ */
+export interface Counts {
+  /**
+   * rows read from payloads
+   */
+  rows: number;
+  /**
+   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
+   */
+  candidates: number;
+  /**
+   * records written to the canonical plane
+   */
+  records: number;
+  /**
+   * candidates (or unreadable rows) sent to quarantine
+   */
+  quarantined: number;
+  /**
+   * candidates dropped by the profile's dedupe rule
+   */
+  deduplicated: number;
+  /**
+   * candidates left out because the profile says so (`when`, `on_missing: skip`)
+   */
+  skipped: number;
+  /**
+   * decoded payload bytes read
+   */
+  bytes: number;
+}
+export interface FailureInfo {
+  code: string;
+  message: string;
+  action?: string;
+  at?: Timestamp;
+  attempt?: number;
+}
+/**
+ * One stage of a run; it ends when its last job settles.
+ */
+export interface Step {
+  run_id: Uuid;
+  step: 'fetch' | 'normalize';
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
+  jobs_total: number;
+  jobs_done: number;
+  jobs_failed: number;
+  started_at?: Timestamp;
+  ended_at?: Timestamp;
+}
+/**
+ * What normalizing payloads again would change, or how two versions of a profile differ on them. Nothing was written.
+ */
+export interface ReplayPreview {
+  source_id: Id;
+  compared_to?: ProfileVersion;
+  profile: ProfileVersion;
+  payloads: number;
+  counts: Counts;
+  records: {
+    added: number;
+    changed: number;
+    retired: number;
+    unchanged: number;
+  };
+  /**
+   * up to twenty of each kind of change
+   */
+  examples: RecordChangeView[];
+  /**
+   * open rows of these payloads by reason, before and after, and how many of those before would be recovered
+   */
+  quarantine: {
+    reason_code: ReasonCode;
+    before: number;
+    recovered?: number;
+    after: number;
+  }[];
+  /**
+   * every section of an applied report that reads records of the source
+   */
+  reports: SectionChangeView[];
+}
+export interface ProfileVersion {
+  id: Id;
+  version: Semver;
+  digest: Sha256;
+}
+export interface RecordChangeView {
+  change: 'added' | 'changed' | 'retired';
+  record_id: RecordId;
+  before?: RecordFields;
+  after?: RecordFields;
+}
+export interface RecordFields {
+  kind: RecordKind;
+  name: RecordName;
+  ts?: Timestamp;
+  value?: number;
+  unit?: string;
+  dimensions: Dimensions;
+  measures: Measures;
+  exact?: Exact;
+}
+/**
+ * Text attributes to filter and group by.
+ */
+export interface Dimensions {
+  [k: string]: string;
+}
+/**
+ * Numeric attributes to aggregate (IEEE 754 doubles, finite).
+ */
+export interface Measures {
+  [k: string]: number;
+}
+/**
+ * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
+ */
+export interface Exact {
+  [k: string]: string;
+}
+export interface SectionChangeView {
+  report: Id;
+  section: string;
+  rows_before: number;
+  rows_after: number;
+  cells_changed: number;
+  /**
+   * the first of the cells that change
+   */
+  cells: {
+    row: {
+      [k: string]: string | number | null;
+    };
+    column: string;
+    before: string | number | null;
+    after: string | number | null;
+  }[];
+  digest_before: Sha256;
+  digest_after: Sha256;
 }
 /**
  * Quarantined rows of one source for one reason.
@@ -738,7 +896,11 @@ export interface QuarantineDiscarded {
 export interface QuarantinedRow {
   record: QuarantineRecord;
   /**
-   * the first 64 KiB of the row, as captured
+   * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
+   */
+  compression?: 'gzip' | 'zstd' | 'zip';
+  /**
+   * the first 64 KiB of the row, decoded
    */
   bytes_base64: string;
 }
@@ -788,6 +950,10 @@ export interface QuarantineRecord {
 export interface RecoveryPreviewRequest {
   source?: Id;
   profile?: Profile;
+  /**
+   * a registered version by its name, staged or not
+   */
+  applied?: string;
 }
 /**
  * How many open quarantine rows of a source would be recovered.
@@ -813,131 +979,6 @@ export interface RecoveryRequest {
   source: Id;
   reason_code?: ReasonCode;
 }
-export interface ProfileVersion {
-  id: Id;
-  version: Semver;
-  digest: Sha256;
-}
-export interface RecordFields {
-  kind: RecordKind;
-  name: RecordName;
-  ts?: Timestamp;
-  value?: number;
-  unit?: string;
-  dimensions: Dimensions;
-  measures: Measures;
-  exact?: Exact;
-}
-/**
- * Text attributes to filter and group by.
- */
-export interface Dimensions {
-  [k: string]: string;
-}
-/**
- * Numeric attributes to aggregate (IEEE 754 doubles, finite).
- */
-export interface Measures {
-  [k: string]: number;
-}
-/**
- * Source text of int64 and decimal fields whose value a double cannot hold; keyed `value`, or by measure.
- */
-export interface Exact {
-  [k: string]: string;
-}
-/**
- * What normalizing payloads again would change, or how two versions of a profile differ on them. Nothing was written.
- */
-export interface ReplayPreview {
-  source_id: Id;
-  compared_to?: ProfileVersion;
-  profile: ProfileVersion;
-  payloads: number;
-  counts: Counts;
-  records: {
-    added: number;
-    changed: number;
-    retired: number;
-    unchanged: number;
-  };
-  /**
-   * up to twenty of each kind of change
-   */
-  examples: RecordChangeView[];
-  /**
-   * open rows of these payloads by reason, before and after, and how many of those before would be recovered
-   */
-  quarantine: {
-    reason_code: ReasonCode;
-    before: number;
-    recovered?: number;
-    after: number;
-  }[];
-  /**
-   * every section of an applied report that reads records of the source
-   */
-  reports: SectionChangeView[];
-}
-/**
- * What became of the rows of a payload, a run or a source.
- */
-export interface Counts {
-  /**
-   * rows read from payloads
-   */
-  rows: number;
-  /**
-   * records that the rows should give (one row may give several); candidates = records + quarantined + deduplicated + skipped
-   */
-  candidates: number;
-  /**
-   * records written to the canonical plane
-   */
-  records: number;
-  /**
-   * candidates (or unreadable rows) sent to quarantine
-   */
-  quarantined: number;
-  /**
-   * candidates dropped by the profile's dedupe rule
-   */
-  deduplicated: number;
-  /**
-   * candidates left out because the profile says so (`when`, `on_missing: skip`)
-   */
-  skipped: number;
-  /**
-   * decoded payload bytes read
-   */
-  bytes: number;
-}
-export interface RecordChangeView {
-  change: 'added' | 'changed' | 'retired';
-  record_id: RecordId;
-  before?: RecordFields;
-  after?: RecordFields;
-}
-export interface SectionChangeView {
-  report: Id;
-  section: string;
-  rows_before: number;
-  rows_after: number;
-  cells_changed: number;
-  /**
-   * the first of the cells that change
-   */
-  cells: {
-    row: {
-      [k: string]: string | number | null;
-    };
-    column: string;
-    before: string | number | null;
-    after: string | number | null;
-  }[];
-  digest_before: Sha256;
-  digest_after: Sha256;
-}
 /**
  * Payloads of a source, to be normalized again from the bytes that were captured.
  */
@@ -958,55 +999,6 @@ export interface ReplayRequest {
 export interface Replay {
   run?: Run;
   preview?: ReplayPreview;
-}
-/**
- * One execution of a source's workflow.
- */
-export interface Run {
-  run_id: Uuid;
-  tenant_id: Id;
-  source_id: Id;
-  trigger: 'api' | 'cli' | 'schedule' | 'push' | 'replay';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  requested_at: Timestamp;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
-  counts: Counts;
-  /**
-   * payloads captured
-   */
-  pages: number;
-  /**
-   * payloads the upstream said had not changed
-   */
-  unchanged: number;
-  dead_letters: number;
-  request_id?: string;
-  error?: FailureInfo;
-  /**
-   * its stages; only when one run is asked for
-   */
-  steps?: Step[];
-}
-export interface FailureInfo {
-  code: string;
-  message: string;
-  action?: string;
-  at?: Timestamp;
-  attempt?: number;
-}
-/**
- * One stage of a run; it ends when its last job settles.
- */
-export interface Step {
-  run_id: Uuid;
-  step: 'fetch' | 'normalize';
-  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'cancelled';
-  jobs_total: number;
-  jobs_done: number;
-  jobs_failed: number;
-  started_at?: Timestamp;
-  ended_at?: Timestamp;
 }
 /**
  * A report as applied.
@@ -1349,7 +1341,7 @@ export interface Entity {
 export interface Provenance {
   raw_sha256: Sha256;
   /**
-   * first byte of the row in the decoded payload
+   * first byte of the row in the decoded payload: what it holds once its compression is undone
    */
   byte_start: number;
   /**

@@ -100,7 +100,7 @@ function wideSeries(measures: readonly Guess[], dimensions: readonly Guess[]): G
 
 export interface DraftInput {
   id: string;
-  frame: Pick<Profile, 'format' | 'select' | 'csv'>;
+  frame: Pick<Profile, 'format' | 'zip' | 'select' | 'csv'>;
   frameNotes: Note[];
   rows: number;
   layout: Layout;

@@ -50,7 +50,9 @@ async function readFrame(file: FileHandle, frame: Frame): Promise<Buffer> {
   const stored = await readAt(file, frame.offset, frame.stored);
   if (crc32(stored) !== frame.crc)
     throw new DamagedBlob(`the frame at byte ${frame.offset} does not match its checksum`);
-  const content = await decompress(stored, { maxOutputLength: Math.max(1, frame.length) }).catch((cause: unknown) => {
+  // One output buffer of the very size: by default it would be put together from pieces of 16 KiB.
+  const room = { maxOutputLength: Math.max(1, frame.length), chunkSize: Math.max(64, frame.length) };
+  const content = await decompress(stored, room).catch((cause: unknown) => {
     throw new DamagedBlob(`the frame at byte ${frame.offset} does not decode`, { cause });
   });
   if (content.length !== frame.length) throw new DamagedBlob(`the frame at byte ${frame.offset} has another length`);

@@ -10,7 +10,11 @@ export const frameLength = 1 << 20;
 const parallel = 4;
 
 const compress = promisify<Uint8Array, object, Buffer>(zstdCompress);
-const level = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
+// Compressed frames mostly fit one buffer of a quarter of the frame.
+const level = {
+  chunkSize: frameLength / 4,
+  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+};
 
 /** Cuts one buffer into pieces of `frameLength` bytes, without copying. */
 export function* cutFrames(body: Uint8Array): Generator<Uint8Array> {

@@ -4,7 +4,10 @@ import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@c
 import { ChartlyError, newUuid, sha256Hex, shortId } from '#kit';
 import type {
   CanonicalFork,
+  CanonicalRecord,
   CanonicalStore,
+  EncodedBatch,
+  EncodedRecords,
   ReadQuery,
   RecordBatch,
   RetireScope,
@@ -15,7 +18,8 @@ import type {
 import { mapClickHouseError } from './errors.ts';
 import { asFork, dropLeftovers, forkName, type ForkEngine } from './fork.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
-import { createBlockEncoder, nativeColumns, type BlockPlan } from './native.ts';
+import { decodeBlock } from './native-decode.ts';
+import { createRecordEncoder, encodePlan, nativeColumns } from './native.ts';
 import { decide, pickCurrent, type Decision } from './reconcile.ts';
 import { storedColumns, toStoredRecord } from './rows.ts';
 import { createRecordsTable } from './schema.ts';
@@ -63,7 +67,6 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Canonica
 class ClickHouseStore {
   #client: ClickHouseClient;
   #options: ClickHouseStoreOptions;
-  #encoder = createBlockEncoder();
   /** The last write of each source: look-up and insert of one must not interleave with another's. */
   #writing = new Map<string, Promise<unknown>>();
 
@@ -111,8 +114,8 @@ class ClickHouseStore {
     return fork;
   }
 
-  write(batch: RecordBatch): Promise<WriteResult> {
-    return this.#oneByOne(batch, () => this.#writeAlone(batch));
+  write(batch: RecordBatch | EncodedBatch): Promise<WriteResult> {
+    return this.#oneByOne(batch, () => this.#writeAlone(encoded(batch)));
   }
 
   retireOthers(scope: RetireScope): Promise<number> {
@@ -158,33 +161,39 @@ class ClickHouseStore {
     return Number(count);
   }
 
-  async #writeAlone(batch: RecordBatch): Promise<WriteResult> {
-    if (batch.records.length === 0) return { inserted: 0, replaced: 0, moved: 0, stale: 0 };
-    const looking = this.#lookUp(batch);
-    // Mostly the whole batch is new or newer: its block is made while the engine looks.
-    let whole: Buffer;
-    try {
-      whole = this.#encode({ batch, rows: undefined, tombstones: [] });
-    } catch (error) {
-      await looking.catch(() => {});
-      throw error;
+  async #writeAlone(batch: EncodedBatch): Promise<WriteResult> {
+    const { count, ids, block, first } = batch.records;
+    if (first === undefined) return { inserted: 0, replaced: 0, moved: 0, stale: 0 };
+    const existing = await this.#existing(batch, ids, false);
+    if (existing.length === 0) {
+      await this.#insertOnce(batch, block, batch.batchId, first);
+      return { inserted: count, replaced: 0, moved: 0, stale: 0 };
     }
-    const decision = await looking;
-    const { rows, tombstones } = decision;
-    if (rows === undefined || rows.length > 0) {
-      const asIs = rows === undefined && tombstones.length === 0;
-      const block = asIs ? whole : this.#encode({ batch, rows, tombstones });
-      const token = asIs ? batch.batchId : `${batch.batchId}:${contentKey(decision)}`;
-      await this.#insert(block, token);
-      // The token catches a repeat of an insert that is still on its way. It must not swallow one whose rows were
-      // lost or removed since: a block is one part, so one row tells.
-      if (!(await this.#isStored(batch, rows?.[0] ?? 0))) await this.#insert(block, `${token}:${newUuid()}`);
-    }
-    return decision.result;
+    // Some records are there already: now each one matters, and so they are taken out of the block.
+    const records = decodeBlock(block);
+    const decision = decide(batch, records, await this.#live(batch, existing));
+    const { rows, tombstones, result } = decision;
+    if (rows?.length === 0) return result;
+    const asIs = rows === undefined && tombstones.length === 0;
+    await this.#insertOnce(
+      batch,
+      asIs ? block : encodePlan(batch, { records, rows, tombstones }),
+      asIs ? batch.batchId : `${batch.batchId}:${contentKey(decision)}`,
+      placeOf(records[rows?.[0] ?? 0]!),
+    );
+    return result;
   }
 
-  async #isStored(batch: RecordBatch, index: number): Promise<boolean> {
-    const { kind, name, tsMs, recordId } = batch.records[index]!;
+  /**
+   * The token catches a repeat of an insert that is still on its way. It must not swallow one whose rows were lost or
+   * removed since: a block is one part, so one row tells.
+   */
+  async #insertOnce(batch: EncodedBatch, block: Uint8Array, token: string, first: Place): Promise<void> {
+    await this.#insert(block, token);
+    if (!(await this.#isStored(batch, first))) await this.#insert(block, `${token}:${newUuid()}`);
+  }
+
+  async #isStored(batch: EncodedBatch, { kind, name, tsMs, recordId }: Place): Promise<boolean> {
     const rows = await this.#rows(
       `SELECT 1 FROM records WHERE tenant_id = {tenant:String} AND kind = {kind:String} AND name = {name:String}
          AND ts = fromUnixTimestamp64Milli({ts:Int64}, 'UTC') AND record_id = unhex({id:String})
@@ -193,7 +202,7 @@ class ClickHouseStore {
         tenant: batch.tenantId,
         kind,
         name,
-        ts: String(tsMs ?? 0),
+        ts: String(tsMs),
         id: recordId,
         revision: String(batch.revision),
       },
@@ -201,21 +210,21 @@ class ClickHouseStore {
     return rows.length > 0;
   }
 
-  async #lookUp(batch: RecordBatch): Promise<Decision> {
-    const ids = new Set<string>();
-    for (const record of batch.records) ids.add(record.recordId);
-    const { live, contested } = pickCurrent(await this.#existing(batch, ids, false), batch);
+  /** The live row of each record that has one. */
+  async #live(batch: EncodedBatch, existing: ExistingRow[]): Promise<Map<string, ExistingRow>> {
+    const { live, contested } = pickCurrent(existing, batch);
     if (contested.length > 0) {
-      const again = pickCurrent(await this.#existing(batch, new Set(contested), true), batch);
+      const ids = Buffer.from(contested.join(''), 'hex');
+      const again = pickCurrent(await this.#existing(batch, ids, true), batch);
       for (const [id, row] of again.live) live.set(id, row);
     }
-    return decide(batch, live);
+    return live;
   }
 
-  async #existing(batch: RecordBatch, ids: Set<string>, withPrecedence: boolean): Promise<ExistingRow[]> {
+  async #existing(batch: EncodedBatch, ids: Uint8Array, withPrecedence: boolean): Promise<ExistingRow[]> {
     const bytes = await this.#guard(async () => {
       const { stream } = await this.#client.exec({
-        query: existingQuery(batch, [...ids], withPrecedence),
+        query: existingQuery(ids, withPrecedence),
         query_params: { tenant: batch.tenantId, source: batch.sourceId, batch: batch.batchId },
         clickhouse_settings: { max_query_size: maxQueryBytes },
       });
@@ -224,18 +233,7 @@ class ClickHouseStore {
     return parseExisting(bytes, ids);
   }
 
-  #encode(plan: BlockPlan): Buffer {
-    try {
-      return this.#encoder.encode(plan);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ChartlyError('validation_failed', `A record of the batch cannot be stored: ${reason}.`, {
-        cause: error,
-      });
-    }
-  }
-
-  async #insert(block: Buffer, token: string): Promise<void> {
+  async #insert(block: Uint8Array, token: string): Promise<void> {
     const settings: ClickHouseSettings = {
       insert_deduplication_token: token,
       // No two rows of a block have the same key: collapsing them on insert would only cost, most of the insert's time.
@@ -425,7 +423,26 @@ async function* byBatch(pieces: AsyncIterable<{ json(): unknown }[]>): AsyncGene
   if (batch.length > 0) yield batch;
 }
 
-function onceReadable(bytes: Buffer): Readable {
+type Place = NonNullable<EncodedRecords['first']>;
+
+function placeOf({ kind, name, tsMs, recordId }: CanonicalRecord): Place {
+  return { kind, name, tsMs: tsMs ?? 0, recordId };
+}
+
+function encoded(batch: RecordBatch | EncodedBatch): EncodedBatch {
+  if ('block' in batch.records) return batch as EncodedBatch;
+  const { records, ...constants } = batch as RecordBatch;
+  try {
+    const encoder = createRecordEncoder();
+    for (const record of records) encoder.add(record);
+    return { ...constants, records: encoder.finish(constants) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ChartlyError('validation_failed', `A record of the batch cannot be stored: ${reason}.`, { cause: error });
+  }
+}
+
+function onceReadable(bytes: Uint8Array): Readable {
   return new Readable({
     read() {
       this.push(bytes);

@@ -109,6 +109,11 @@ export class ByteColumn {
     this.bytes.fill(value, start, start + count);
   }
 
+  /** The bytes so far, as a buffer of their own. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.bytes.subarray(0, this.length));
+  }
+
   append(other: ByteColumn): void {
     const start = this.reserve(other.length);
     other.bytes.copy(this.bytes, start, 0, other.length);

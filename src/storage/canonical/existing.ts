@@ -2,7 +2,7 @@
  * Which rows of a batch's records the store holds already. The question carries the first four bytes of every id as
  * one literal, and asks for all rows, not FINAL: the newest are chosen here, and a scan of four bytes a row is the whole cost.
  */
-import type { RecordBatch } from './port.ts';
+import type { CanonicalRecord, RecordBatch } from './port.ts';
 import type { OldPlace } from './native.ts';
 
 export interface ExistingRow extends OldPlace {
@@ -14,11 +14,13 @@ export interface ExistingRow extends OldPlace {
   precedence: string;
 }
 
-/** A query whose answer `parseExisting` reads. `ids` are 32 hexadecimal digits; nothing else may reach this text. */
-export function existingQuery(batch: RecordBatch, ids: readonly string[], withPrecedence: boolean): string {
-  let prefixes = '';
-  for (const id of ids) prefixes += id.slice(0, 8);
-  if (!/^[0-9a-f]*$/i.test(prefixes)) throw new TypeError('a record id is not hexadecimal');
+/** A query whose answer `parseExisting` reads. `ids`: 16 bytes each. */
+export function existingQuery(ids: Uint8Array, withPrecedence: boolean): string {
+  const heads = Buffer.allocUnsafe(ids.length / 4);
+  for (let at = 0, from = 0; from < ids.length; from += 16) {
+    for (let i = from; i < from + 4; i++) heads[at++] = ids[i]!;
+  }
+  const prefixes = heads.toString('hex');
   const precedence = withPrecedence
     ? `concat(raw_sha256, ${bigEndian('byte_start')}, ${bigEndian('row')}, record_hash)`
     : `''`;
@@ -29,13 +31,12 @@ WHERE tenant_id = {tenant:String} AND source_id = {source:String}
 FORMAT RowBinary`;
 }
 
-/** The tie-breaker of a batch's own record, comparable with `ExistingRow.precedence`. */
-export function precedenceOf(batch: RecordBatch, index: number): string {
-  const record = batch.records[index]!;
+/** The tie-breaker of a payload's own record, comparable with `ExistingRow.precedence`. */
+export function precedenceOf({ rawSha256 }: Pick<RecordBatch, 'rawSha256'>, record: CanonicalRecord): string {
   const numbers = Buffer.alloc(16);
   numbers.writeBigUInt64BE(BigInt(record.byteStart), 0);
   numbers.writeBigUInt64BE(BigInt(record.row), 8);
-  const raw = Buffer.from(batch.rawSha256, 'hex').toString('latin1');
+  const raw = Buffer.from(rawSha256, 'hex').toString('latin1');
   return raw + numbers.toString('latin1') + Buffer.from(record.recordHash, 'hex').toString('latin1');
 }
 
@@ -44,7 +45,7 @@ function bigEndian(column: string): string {
 }
 
 /** Decodes the answer, leaving out rows of records that are not asked for (ids that share four bytes with one that is). */
-export function parseExisting(bytes: Buffer, wanted: { has(id: string): boolean }): ExistingRow[] {
+export function parseExisting(bytes: Buffer, ids: Uint8Array): ExistingRow[] {
   const rows: ExistingRow[] = [];
   let at = 0;
   const text = (encoding: 'utf8' | 'latin1'): string => {
@@ -69,7 +70,22 @@ export function parseExisting(bytes: Buffer, wanted: { has(id: string): boolean 
     const sameBatch = bytes[at + 17] === 1;
     at += 18;
     const precedence = text('latin1');
-    if (wanted.has(recordId)) rows.push({ recordId, kind, name, tsMs, revision, isDeleted, sameBatch, precedence });
+    rows.push({ recordId, kind, name, tsMs, revision, isDeleted, sameBatch, precedence });
   }
-  return rows;
+  return rows.length === 0 ? rows : rows.filter(isAmong(ids, rows.length));
+}
+
+/** Mostly a batch is new, and the few rows that come share four bytes with an id by chance: then a set of all ids is not worth its while. */
+function isAmong(ids: Uint8Array, rows: number): (row: ExistingRow) => boolean {
+  const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+  if (rows <= 16) return ({ recordId }) => indexOfId(bytes, Buffer.from(recordId, 'hex')) >= 0;
+  const wanted = new Set<string>();
+  for (let from = 0; from < bytes.length; from += 16) wanted.add(bytes.toString('hex', from, from + 16));
+  return ({ recordId }) => wanted.has(recordId);
+}
+
+function indexOfId(ids: Buffer, id: Buffer): number {
+  let at = ids.indexOf(id);
+  while (at >= 0 && at % 16 !== 0) at = ids.indexOf(id, at + 1);
+  return at;
 }

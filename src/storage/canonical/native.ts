@@ -1,5 +1,6 @@
-import type { CanonicalRecord, RecordBatch } from './port.ts';
+import type { CanonicalRecord, EncodedRecords, RecordBatch } from './port.ts';
 import { ByteColumn, DictionaryColumn, dictionaryVersion } from './column-writers.ts';
+import { decodeBlock } from './native-decode.ts';
 
 /** Where the row of a record stands that this batch retires: its old place. */
 export interface OldPlace {
@@ -10,19 +11,50 @@ export interface OldPlace {
 
 /** What one block holds: some of a batch's records, and tombstones at the old places of those that moved. */
 export interface BlockPlan {
-  batch: RecordBatch;
-  /** Indexes into batch.records; undefined for all. */
+  records: readonly CanonicalRecord[];
+  /** Indexes into records; undefined for all. */
   rows: readonly number[] | undefined;
   tombstones: readonly { index: number; place: OldPlace }[];
 }
 
-/**
- * Columnar encoder of ClickHouse's Native format. One instance serves one block at a time and keeps its columns.
- * Throws TypeError for what may not be stored: a number that is not finite, an identifier that is not hexadecimal.
- */
-export function createBlockEncoder(): { encode(plan: BlockPlan): Buffer } {
+/** What all rows of a block share. */
+export type BlockConstants = Omit<RecordBatch, 'records'>;
+
+/** Encodes a batch record by record, as they are made; keeps its columns from batch to batch. */
+export interface RecordEncoder {
+  /** Records added since the last `finish`. */
+  readonly count: number;
+  /** Takes the record's values; the object is not kept. Throws TypeError for what may not be stored: a number that is not finite, an identifier that is not hexadecimal. */
+  add(record: CanonicalRecord): void;
+  /** What was added, in order, without the records at the indexes given; the encoder is empty then. The bytes are the caller's own. */
+  finish(constants: BlockConstants, without?: ReadonlySet<number>): EncodedRecords;
+}
+
+/** An encoder of records into the form that the canonical store takes; may live in any thread. */
+export function createRecordEncoder(): RecordEncoder {
   const columns = new BlockColumns();
-  return { encode: (plan) => columns.encode(plan) };
+  return {
+    get count() {
+      return columns.count;
+    },
+    add: (record) => columns.add(record),
+    finish(constants, without) {
+      const all = columns.finish(constants);
+      if (without === undefined || without.size === 0) return all;
+      // Rare enough to be done again.
+      for (const [index, record] of decodeBlock(all.block).entries()) if (!without.has(index)) columns.add(record);
+      return columns.finish(constants);
+    },
+  };
+}
+
+/** One block for a plan. Throws TypeError as `RecordEncoder.add` does. */
+export function encodePlan(constants: BlockConstants, plan: BlockPlan): Uint8Array {
+  const columns = new BlockColumns();
+  if (plan.rows === undefined) for (const record of plan.records) columns.add(record);
+  else for (const index of plan.rows) columns.add(plan.records[index]!);
+  for (const { index, place } of plan.tombstones) columns.bury(plan.records[index]!, place);
+  return columns.finish(constants, plan.tombstones.length).block;
 }
 
 class MapColumns {
@@ -100,16 +132,20 @@ class BlockColumns {
   #byteEnd = new ByteColumn();
   #row = new ByteColumn();
   #constant = new DictionaryColumn();
-  #count = 0;
+  #first: EncodedRecords['first'];
+  count = 0;
 
-  encode(plan: BlockPlan): Buffer {
+  /** The last `dead` rows are tombstones. */
+  finish(constants: BlockConstants, dead = 0): EncodedRecords {
+    const encoded = {
+      count: this.count,
+      ids: this.#recordId.copy(),
+      hashes: this.#recordHash.copy(),
+      first: this.#first,
+      block: this.#assemble(constants, this.count - dead),
+    };
     this.#clear();
-    const { batch, rows, tombstones } = plan;
-    if (rows === undefined) for (const record of batch.records) this.#add(record);
-    else for (const index of rows) this.#add(batch.records[index]!);
-    const live = this.#count;
-    for (const { index, place } of tombstones) this.#bury(batch.records[index]!, place);
-    return this.#assemble(batch, live);
+    return encoded;
   }
 
   #clear(): void {
@@ -117,10 +153,11 @@ class BlockColumns {
       column.clear();
     for (const column of [this.#value, this.#dimensions, this.#measures, this.#exact, this.#recordHash]) column.clear();
     for (const column of [this.#byteStart, this.#byteEnd, this.#row]) column.clear();
-    this.#count = 0;
+    this.#first = undefined;
+    this.count = 0;
   }
 
-  #add(record: CanonicalRecord): void {
+  add(record: CanonicalRecord): void {
     const value = record.value;
     if (value !== undefined && !Number.isFinite(value)) throw new TypeError('a value is not a finite number');
     this.#identify(record, record.kind, record.name, record.tsMs ?? 0);
@@ -136,7 +173,7 @@ class BlockColumns {
    * A tombstone carries the new row's hash and position, so that among rows of one revision it compares as the
    * record that caused it; see `precedence` in clickhouse.ts.
    */
-  #bury(record: CanonicalRecord, place: OldPlace): void {
+  bury(record: CanonicalRecord, place: OldPlace): void {
     this.#identify(record, place.kind, place.name, place.tsMs);
     this.#unit.push('');
     this.#valueNull.byte(1);
@@ -148,7 +185,7 @@ class BlockColumns {
 
   #identify(record: CanonicalRecord, kind: string, name: string, tsMs: number): void {
     if (!Number.isSafeInteger(tsMs)) throw new TypeError('a time is not a whole number of milliseconds');
-    this.#count++;
+    if (this.count++ === 0) this.#first = { kind: record.kind, name, tsMs, recordId: record.recordId };
     this.#kind.push(kind);
     this.#name.push(name);
     this.#ts.int64(tsMs);
@@ -159,10 +196,10 @@ class BlockColumns {
     this.#row.uint64(record.row);
   }
 
-  #assemble(batch: RecordBatch, live: number): Buffer {
+  #assemble(batch: BlockConstants, live: number): Uint8Array {
     const out = new ByteColumn(4096 + this.#sizeEstimate());
     out.varUint(nativeColumns.length);
-    out.varUint(this.#count);
+    out.varUint(this.count);
     const head = (index: number) => {
       const [name, type] = nativeColumns[index]!;
       out.string(name);
@@ -189,7 +226,7 @@ class BlockColumns {
     map(this.#exact);
     plain(this.#recordHash);
     head(at++);
-    repeat(out, Buffer.from(batch.rawSha256, 'hex'), this.#count);
+    repeat(out, Buffer.from(batch.rawSha256, 'hex'), this.count);
     plain(this.#byteStart);
     plain(this.#byteEnd);
     plain(this.#row);
@@ -197,14 +234,14 @@ class BlockColumns {
     constant(batch.profileVersion);
     constant(batch.profileDigest);
     head(at++);
-    repeat(out, Buffer.from(batch.batchId, 'hex'), this.#count);
+    repeat(out, Buffer.from(batch.batchId, 'hex'), this.count);
     head(at++);
-    repeat(out, int64Bytes(BigInt(batch.capturedAtMs)), this.#count);
+    repeat(out, int64Bytes(BigInt(batch.capturedAtMs)), this.count);
     head(at++);
-    repeat(out, int64Bytes(batch.revision), this.#count);
+    repeat(out, int64Bytes(batch.revision), this.count);
     head(at++);
     out.fill(0, live);
-    out.fill(1, this.#count - live);
+    out.fill(1, this.count - live);
     return out.bytes.subarray(0, out.length);
   }
 
@@ -212,13 +249,13 @@ class BlockColumns {
     const column = this.#constant;
     column.clear();
     const index = column.indexOf(text);
-    for (let i = 0; i < this.#count; i++) column.pushIndex(index);
+    for (let i = 0; i < this.count; i++) column.pushIndex(index);
     column.writeBody(out);
   }
 
   #sizeEstimate(): number {
     const maps = [this.#dimensions, this.#measures, this.#exact];
-    return this.#count * 190 + maps.reduce((sum, map) => sum + map.values.length + map.keys.length * 2, 0);
+    return this.count * 190 + maps.reduce((sum, map) => sum + map.values.length + map.keys.length * 2, 0);
   }
 }
 

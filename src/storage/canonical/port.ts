@@ -24,6 +24,21 @@ export interface CanonicalRecord {
   recordHash: string;
 }
 
+/**
+ * The records of a batch in the columnar form that the store takes, made by `createRecordEncoder`: plain bytes, so that a batch is encoded once,
+ * where its records are made, and may be handed from one thread to another without a copy.
+ */
+export interface EncodedRecords {
+  count: number;
+  /** Record ids, 16 bytes each, in the order of the records. */
+  ids: Uint8Array;
+  /** Record hashes, 32 bytes each. */
+  hashes: Uint8Array;
+  /** Where the first record stands; undefined when there are none. A time that is missing is 0. */
+  first: { kind: RecordKind; name: string; tsMs: number; recordId: string } | undefined;
+  block: Uint8Array;
+}
+
 /** Records of one chunk of one payload under one profile version: the unit of writing, dedupe and audit. */
 export interface RecordBatch {
   tenantId: string;
@@ -37,8 +52,11 @@ export interface RecordBatch {
   revision: bigint;
   capturedAtMs: number;
   /** No two with the same recordId. */
-  records: CanonicalRecord[];
+  records: readonly CanonicalRecord[];
 }
+
+/** The same, encoded already. */
+export type EncodedBatch = Omit<RecordBatch, 'records'> & { records: EncodedRecords };
 
 export interface WriteResult {
   /** Records that no live row had before. */
@@ -92,7 +110,7 @@ export interface CanonicalStore {
    * A record that is live at another (kind, name, ts) with a lower revision has that row retired in the same insert; one with a higher revision makes this one stale.
    * Errors: `storage_unavailable`, `disk_full` (both retryable).
    */
-  write(batch: RecordBatch): Promise<WriteResult>;
+  write(batch: RecordBatch | EncodedBatch): Promise<WriteResult>;
   /**
    * Retires the live records of a payload that another profile version made before: after all batches of `revision` were
    * written, these are the records that the newer version keyed differently, quarantined or left out. Repeatable.

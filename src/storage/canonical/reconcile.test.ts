@@ -48,7 +48,7 @@ function write(table: TableRow[], batch: RecordBatch): void {
   if (contested.length > 0) {
     for (const [id, row] of pickCurrent(look(new Set(contested), true), batch).live) live.set(id, row);
   }
-  const { rows, tombstones } = decide(batch, live);
+  const { rows, tombstones } = decide(batch, batch.records, live);
   const rowOf = (index: number, place: { kind: string; name: string; tsMs: number }, isDeleted: boolean): TableRow => ({
     recordId: batch.records[index]!.recordId,
     kind: place.kind,
@@ -58,7 +58,7 @@ function write(table: TableRow[], batch: RecordBatch): void {
     isDeleted,
     sameBatch: false,
     batchId: batch.batchId,
-    precedence: precedenceOf(batch, index),
+    precedence: precedenceOf(batch, batch.records[index]!),
   });
   for (const index of rows ?? batch.records.keys()) {
     const { kind, name, tsMs } = batch.records[index]!;
@@ -116,8 +116,8 @@ it('leaves each record once, at its newest place, whatever is written, repeated 
         }
         const expected = new Map<string, { order: string; place: number }>();
         for (const batch of batches) {
-          for (const [index, record] of batch.records.entries()) {
-            const order = `${batch.revision} ${precedenceOf(batch, index)}`;
+          for (const record of batch.records) {
+            const order = `${batch.revision} ${precedenceOf(batch, record)}`;
             const best = expected.get(record.recordId);
             if (!best || order > best.order) expected.set(record.recordId, { order, place: record.tsMs! });
           }

@@ -1,5 +1,5 @@
 /** Decides what a batch does to the rows that are there. Pure, so that it can be tested against a model. */
-import type { RecordBatch, WriteResult } from './port.ts';
+import type { CanonicalRecord, RecordBatch, WriteResult } from './port.ts';
 import type { OldPlace } from './native.ts';
 import { precedenceOf, type ExistingRow } from './existing.ts';
 
@@ -9,6 +9,9 @@ export interface Decision {
   rows: number[] | undefined;
   tombstones: { index: number; place: OldPlace }[];
 }
+
+/** What of a batch decides between two rows of one record. */
+export type BatchOrder = Pick<RecordBatch, 'revision' | 'rawSha256'>;
 
 /** The live row of each record id among all its rows, and the ids where rows of one revision compete. */
 export interface Current {
@@ -21,7 +24,7 @@ export interface Current {
  * exactly one live row, unless several batches of that very revision hold the record: then `precedence` decides, and
  * when the rows come without it, the id is contested and must be asked for again.
  */
-export function pickCurrent(rows: readonly ExistingRow[], batch: RecordBatch): Current {
+export function pickCurrent(rows: readonly ExistingRow[], batch: BatchOrder): Current {
   const live = new Map<string, ExistingRow>();
   const contested = new Set<string>();
   for (const row of rows) {
@@ -44,19 +47,23 @@ export function pickCurrent(rows: readonly ExistingRow[], batch: RecordBatch): C
 }
 
 /** Compares each record of a batch with its live row. */
-export function decide(batch: RecordBatch, live: ReadonlyMap<string, ExistingRow>): Decision {
+export function decide(
+  batch: BatchOrder,
+  records: readonly CanonicalRecord[],
+  live: ReadonlyMap<string, ExistingRow>,
+): Decision {
   const result: WriteResult = { inserted: 0, replaced: 0, moved: 0, stale: 0 };
   const rows: number[] = [];
   const tombstones: Decision['tombstones'] = [];
-  for (let index = 0; index < batch.records.length; index++) {
-    const record = batch.records[index]!;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index]!;
     const current = live.get(record.recordId);
     if (current === undefined) {
       result.inserted++;
       rows.push(index);
       continue;
     }
-    const order = compare(batch, index, current);
+    const order = compare(batch, record, current);
     if (order < 0) {
       result.stale++;
     } else if (order === 0) {
@@ -72,14 +79,14 @@ export function decide(batch: RecordBatch, live: ReadonlyMap<string, ExistingRow
       }
     }
   }
-  return { result, rows: rows.length === batch.records.length ? undefined : rows, tombstones };
+  return { result, rows: rows.length === records.length ? undefined : rows, tombstones };
 }
 
 /** Above 0 when the batch's record is newer than the row, 0 when it is that row. */
-function compare(batch: RecordBatch, index: number, current: ExistingRow): number {
+function compare(batch: BatchOrder, record: CanonicalRecord, current: ExistingRow): number {
   if (batch.revision !== current.revision) return batch.revision > current.revision ? 1 : -1;
   if (current.sameBatch) return 0;
-  const own = precedenceOf(batch, index);
+  const own = precedenceOf(batch, record);
   return own === current.precedence ? 0 : own > current.precedence ? 1 : -1;
 }
 

@@ -1,0 +1,63 @@
+import type { Profile, ReasonCode } from '#contracts';
+
+/** How the bytes of a payload hold what its rows are read from, and how much of it is read; plain data. */
+export interface PayloadLayer {
+  compression: NonNullable<Profile['compression']>;
+  /** Which files of a zip archive; undefined: the one that there is. */
+  member: string | undefined;
+  /** Bytes once decompressed. */
+  maxBytes: number;
+  /** Bytes once decompressed for each compressed byte; looked at beyond `ratioFloor`. */
+  maxRatio: number;
+}
+
+export type Compression = 'gzip' | 'zstd' | 'zip';
+
+/** What could not be read of a payload, or of a file of it. Says nothing of what the payload holds. */
+export interface PayloadDamage {
+  reason: ReasonCode;
+  message: string;
+}
+
+/** Stands between two files of an archive. */
+export const nextFile = Symbol('next file');
+
+/** Decoded bytes; the end of a file and the start of another; or why the file under way ends here. */
+export type DecodedPiece = Buffer | typeof nextFile | PayloadDamage;
+
+export function isDamage(piece: DecodedPiece): piece is PayloadDamage {
+  return typeof piece === 'object' && 'reason' in piece;
+}
+
+/** Small payloads compress as well as they like. */
+export const ratioFloor = 16 << 20;
+
+/** The layer that a profile declares; without a profile, what the payload's first bytes say. */
+export function layerOf({
+  compression,
+  zip,
+  limits,
+}: Partial<Pick<Profile, 'compression' | 'zip' | 'limits'>>): PayloadLayer {
+  return {
+    compression: compression ?? 'auto',
+    member: zip?.member,
+    maxBytes: limits?.decoded_bytes ?? 64 * 2 ** 30,
+    maxRatio: limits?.decoded_ratio ?? 200,
+  };
+}
+
+/** How bytes are compressed, as their first four say. No JSON, XML or table begins like that. */
+export function compressionOf(head: Buffer): Compression | undefined {
+  if (head.length < 3) return undefined;
+  if (head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return 'gzip';
+  if (head.length < 4) return undefined;
+  const word = head.readUInt32LE(0);
+  if (isZstd(word)) return 'zstd';
+  // The first file of an archive, or the end of an empty one.
+  return word === 0x04034b50 || word === 0x06054b50 ? 'zip' : undefined;
+}
+
+/** The first four bytes of a frame, or of one to be skipped. */
+export function isZstd(word: number): boolean {
+  return word === 0xfd2fb528 || (word & 0xfffffff0) >>> 0 === 0x184d2a50;
+}
