@@ -49,7 +49,12 @@ function addInfer(profile: Command, { io }: CommandContext): void {
     .option('--name <id>', "id of the documents (default: the file's name)")
     .option('--out <dir>', 'the workspace to write to', '.')
     .addOption(
-      new Option('--format <format>', 'how it is written (default: seen from it)').choices(['json', 'ndjson', 'csv']),
+      new Option('--format <format>', 'how it is written (default: seen from it)').choices([
+        'json',
+        'ndjson',
+        'csv',
+        'parquet',
+      ]),
     )
     .option('--rows <n>', 'rows to look at (default: all)', wholeNumber(1, 1e9))
     .option('--stdout', 'print the documents, and write nothing');

@@ -54,9 +54,7 @@ export class Attempt {
   /** Characters of the row under way. */
   rowLength(row: unknown): number {
     if (this.text !== undefined) return this.text.length;
-    let length = 0;
-    for (const field of row as readonly string[]) length += field.length + 1;
-    return length;
+    return lengthOf(row);
   }
 
   begin(part: Part | undefined): void {
@@ -76,6 +74,15 @@ export class Attempt {
     this.missed = true;
     return this.fail(site, 'missing_field', 'A required field is missing or empty.', undefined);
   }
+}
+
+/** About as many characters as a row of values would have written out. */
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 1;
+  if (typeof value !== 'object' || value === null) return 8;
+  let length = 1;
+  for (const item of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) length += lengthOf(item);
+  return length;
 }
 
 /** Thrown when a text needs a number's source digits: the row is to be parsed exactly and mapped again. */

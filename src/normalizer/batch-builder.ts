@@ -69,8 +69,10 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   }
 
   function cut(end: number): void {
-    batch.counts.bytes = end - bytesBefore;
-    bytesBefore = end;
+    // Row groups of a file may stand in another order than their rows.
+    const reached = Math.max(end, bytesBefore);
+    batch.counts.bytes = reached - bytesBefore;
+    bytesBefore = reached;
     const records = encoder.finish({ ...frame, batchId: batch.batchId }, dropped);
     dropped = new Set();
     batch.counts.records = records.count - batch.replaced;

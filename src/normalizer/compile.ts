@@ -106,6 +106,8 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
   }
   if (csv !== undefined && !isTable(profile))
     problem('/csv', `only formats csv and tsv have this, and this is ${format}`);
+  if (profile.parquet !== undefined && format !== 'parquet')
+    problem('/parquet', `only format parquet has this, and this is ${format}`);
   if (csv?.header === false && csv.columns === undefined)
     problem('/csv/columns', 'without a header the columns need names');
   for (const option of ['delimiter', 'quote'] as const) {

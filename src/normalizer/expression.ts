@@ -50,7 +50,7 @@ export function compileExpression(source: string, { columns, division, wanted }:
       if (attempt.loopCost > loopBudget)
         return new ExpressionFailure('The row is too large for an expression that loops over lists.');
     }
-    variables.row = columns === undefined ? plain(row, attempt) : csvView(row as string[], columns, attempt);
+    variables.row = columns === undefined ? plainRow(row, attempt) : csvView(row as string[], columns, attempt);
     if (division === 'unpivot') {
       variables.column = attempt.part!.label;
       variables.cell = plain(attempt.part!.value, attempt);
@@ -96,8 +96,17 @@ function scalar(value: unknown): unknown {
 
 /** A row that was parsed for its exact numbers, with doubles in their place. */
 function plain(value: unknown, attempt: Attempt): unknown {
-  if (!attempt.exactPass || attempt.text === undefined) return value;
+  if (!attempt.exactPass || typeof value !== 'object') return value;
   return doubles(value);
+}
+
+function plainRow(row: RowValue, attempt: Attempt): unknown {
+  if (!attempt.exactPass || typeof row !== 'object') return row;
+  if (attempt.viewed !== row) {
+    attempt.viewed = row;
+    attempt.view = doubles(row) as Record<string, unknown>;
+  }
+  return attempt.view;
 }
 
 function doubles(value: unknown): unknown {

@@ -13,8 +13,9 @@ import { idOf } from './infer/names.ts';
 import { draftReport } from './infer/report.ts';
 import { type Guess, guessRoles } from './infer/roles.ts';
 import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
-import { Columns } from './path.ts';
-import { createRowReader } from './row-reader.ts';
+import { NumberText } from './json-rows.ts';
+import { Columns, isObject } from './path.ts';
+import { createRowReader, type RowReader } from './row-reader.ts';
 import type { CsvDialect } from './csv-dialect.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
@@ -109,6 +110,8 @@ async function findFrame(input: InferInput): Promise<FoundFrame> {
 
 async function findText(input: InferInput, open: InferInput['open']): Promise<FoundFrame> {
   const { head, whole } = await headOf(open);
+  if (input.format === 'parquet' || (input.format === undefined && head.toString('latin1', 0, 4) === 'PAR1'))
+    return { frame: { format: 'parquet' }, notes: [] };
   const text = head.toString('utf8').replace(/^\ufeff/, '');
   const format = input.format ?? (/^\s*[[{]/.test(text) ? undefined : 'csv');
   if (format === 'csv') return csvFrame(head, whole);
@@ -171,24 +174,41 @@ async function eachRow(
   take: (row: unknown, names: readonly string[]) => boolean,
 ): Promise<void> {
   const columns = frame.format === 'csv' ? new Columns() : undefined;
+  const parquet = frame.format === 'parquet';
   const state = { wanted: true };
   const reading: CompiledProfile = {
     profile: { profile: 'draft', version: '1.0.0', records: [{ kind: 'entity', name: 'draft', key: ['$'] }], ...frame },
     columns,
     map(row) {
-      state.wanted &&= take(row, columns?.names ?? []);
+      state.wanted &&= take(parquet ? digits(row) : row, columns?.names ?? []);
       return 0;
     },
   };
   const reader = createRowReader(reading, defaultCaps, { candidates() {}, fault() {} });
+  try {
+    await readRows(input, frame, reader, () => state.wanted);
+  } finally {
+    reader.close();
+  }
+}
+
+async function readRows(input: InferInput, frame: Frame, reader: RowReader, wanted: () => boolean): Promise<void> {
   for await (const piece of decodePayload(input.open, layerOf(frame))) {
     if (Buffer.isBuffer(piece)) {
       // Small pieces, so that a limit is kept to within a few rows.
-      for (let at = 0; at < piece.length && state.wanted; at += 65_536) reader.push(piece.subarray(at, at + 65_536));
+      for (let at = 0; at < piece.length && wanted(); at += 65_536) reader.push(piece.subarray(at, at + 65_536));
     } else reader.push(piece);
-    if (!state.wanted) return;
+    if (!wanted()) return;
   }
-  reader.end();
+  for await (const _ of reader.end()) if (!wanted()) return;
+}
+
+/** A row with the digits of its long numbers, which say what they are. */
+function digits(value: unknown): unknown {
+  if (value instanceof NumberText) return value.source;
+  if (Array.isArray(value)) return value.map(digits);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, digits(item)]));
 }
 
 async function findKey(

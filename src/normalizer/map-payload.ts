@@ -28,15 +28,22 @@ export async function* mapPayload(
   const compiled = compileProfile(profile, recordIds(frame.tenantId, frame.sourceId));
   const builder = createBatchBuilder(frame, createDedupe(profile), task.limits ?? defaultLimits);
   const reader = createRowReader(compiled, task.caps ?? defaultCaps, builder);
-  for await (const decoded of decodePayload(open, layerOf(profile))) {
-    const pieces: Iterable<DecodedPiece> = Buffer.isBuffer(decoded) ? cut(decoded) : [decoded];
-    for (const piece of pieces) {
-      reader.push(piece);
+  try {
+    for await (const decoded of decodePayload(open, layerOf(profile))) {
+      const pieces: Iterable<DecodedPiece> = Buffer.isBuffer(decoded) ? cut(decoded) : [decoded];
+      for (const piece of pieces) {
+        reader.push(piece);
+        while (builder.ready.length > 0) yield builder.ready.shift()!;
+        await turn?.();
+      }
+    }
+    for await (const _ of reader.end()) {
       while (builder.ready.length > 0) yield builder.ready.shift()!;
       await turn?.();
     }
+  } finally {
+    reader.close();
   }
-  reader.end();
   // The end of the payload may fill a batch and start another.
   const last = builder.finish(reader.bytes());
   yield* builder.ready;

@@ -15,6 +15,7 @@ import { openElsewhere, settleOthers } from './quarantine-writer.ts';
 import { beginReading, endReading } from './readings.ts';
 import { judge, rehearse } from './rehearse.ts';
 import { retireOthers } from './retire-others.ts';
+import { sharesRanges } from './whole-reader.ts';
 
 export interface NormalizerDeps {
   relational: Relational;
@@ -66,14 +67,16 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
   await beginReading(deps.relational, frame);
-  const refused = await openElsewhere(deps.relational, frame);
-  const starts = new Set<number>();
+  const byRow = sharesRanges(task.profile.profile);
+  const refused = await openElsewhere(deps.relational, frame, byRow);
+  const places = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
       if (refused.size > 0) {
-        for (const { byteStart } of decodeRecords(batch.records.block)) {
-          if (refused.has(byteStart)) starts.add(byteStart);
+        for (const { byteStart, row } of decodeRecords(batch.records.block)) {
+          const at = byRow ? row : byteStart;
+          if (refused.has(at)) places.add(at);
         }
       }
       await writing;
@@ -89,7 +92,7 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   const { newest, others } = await endReading(deps.relational, frame);
   const any = outcome.counts.records > 0;
   const sizes = { size: task.raw.size, decoded: outcome.counts.bytes };
-  await settleOthers(deps.relational, frame, newest, { starts: [...starts], ...sizes, any });
+  await settleOthers(deps.relational, frame, newest, { places: [...places], byRow, ...sizes, any });
   if (others) outcome.written.retired = await retireOthers(deps, frame, newest, task.runId);
   return outcome;
 }

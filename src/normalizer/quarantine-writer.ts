@@ -69,10 +69,10 @@ function quarantineId(frame: BatchFrame, r: Rejection): string {
   return shortId(['quarantine', tenantId, sourceId, rawSha256, profileDigest, ...place, r.rule, r.reason]);
 }
 
-/** Where rows of a payload start that other versions of the profile refused and that stand open. */
-export async function openElsewhere(relational: Relational, frame: BatchFrame): Promise<Set<number>> {
+/** Where rows of a payload start that other versions of the profile refused and that stand open; `byRow`: their numbers, as ranges are shared. */
+export async function openElsewhere(relational: Relational, frame: BatchFrame, byRow: boolean): Promise<Set<number>> {
   const rows = await relational.query<{ at: string }>(
-    `select distinct byte_start::text as at from quarantine
+    `select distinct ${byRow ? 'row' : 'byte_start'}::text as at from quarantine
      where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest <> $4 and state = 'open'`,
     [frame.tenantId, frame.rawSha256, frame.sourceId, frame.profileDigest],
   );
@@ -89,17 +89,18 @@ export async function settleOthers(
   relational: Relational,
   frame: BatchFrame,
   newest: Reading,
-  recovered: { starts: readonly number[]; size: number; decoded: number; any: boolean },
+  recovered: { places: readonly number[]; byRow: boolean; size: number; decoded: number; any: boolean },
 ): Promise<number> {
+  const place = recovered.byRow ? 'row' : 'byte_start';
   const own = newest.profileDigest === frame.profileDigest;
   return relational.execute(
     `update quarantine q set revision = $9::bigint, state = case
-       when (q.byte_start = any($5::bigint[]) or ($6 and q.rule = 'format' and q.byte_start = 0
+       when (q.${place} = any($5::bigint[]) or ($6 and q.rule = 'format' and q.byte_start = 0
            and (q.byte_end in (0, $7::bigint) or q.byte_end >= $8::bigint)))
          and not exists (
            select 1 from quarantine again
            where again.tenant_id = q.tenant_id and again.raw_sha256 = q.raw_sha256 and again.source_id = q.source_id
-             and again.profile_digest = $4 and again.byte_start = q.byte_start and again.candidate = q.candidate)
+             and again.profile_digest = $4 and again.${place} = q.${place} and again.candidate = q.candidate)
        then 'recovered' else 'superseded' end
      where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and profile_digest <> $4 and state = 'open' and revision < $9::bigint`,
     [
@@ -107,7 +108,7 @@ export async function settleOthers(
       frame.rawSha256,
       frame.sourceId,
       newest.profileDigest,
-      own ? recovered.starts : [],
+      own ? recovered.places : [],
       own && recovered.any,
       recovered.size,
       recovered.decoded,

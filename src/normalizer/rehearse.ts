@@ -6,6 +6,7 @@ import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
 import type { Mapper } from './mapper.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
+import { sharesRanges } from './whole-reader.ts';
 
 export interface RehearseDeps {
   relational: Relational;
@@ -46,7 +47,9 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     result.payloads++;
     const frame = frameOf({ ...task, raw });
     // Quarantine rows belong to bytes: those of bytes that came twice count once.
-    const rows = seen.has(raw.sha256) ? undefined : await openRows(deps.relational, frame);
+    const rows = seen.has(raw.sha256)
+      ? undefined
+      : await openRows(deps.relational, frame, sharesRanges(task.profile.profile));
     seen.add(raw.sha256);
     const decoded = await judgePayload(deps, { task, raw, frame, into, result, rows });
     if (rows === undefined) continue;
@@ -66,6 +69,8 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
 
 interface OpenRow {
   start: number;
+  /** Where it stands among the payload's rows: its start, or its number where ranges are shared. */
+  at: number;
   end: number;
   candidate: number;
   format: boolean;
@@ -77,6 +82,7 @@ interface OpenRow {
 /** What stands open of a payload, and what this judgement says of it. */
 interface Rows {
   open: OpenRow[];
+  byRow: boolean;
   starts: Set<number>;
   /** Of this version's own rows, those that no longer stand open and would not open again. */
   closed: { reason_code: ReasonCode; count: number }[];
@@ -86,10 +92,12 @@ interface Rows {
   refused: Map<ReasonCode, number>;
 }
 
-async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows> {
+async function openRows(relational: Relational, frame: BatchFrame, byRow: boolean): Promise<Rows> {
   const params = [frame.tenantId, frame.rawSha256, frame.sourceId, frame.profileDigest];
-  const found = await relational.query<Record<'byte_start' | 'byte_end', string> & Omit<OpenRow, 'start' | 'end'>>(
-    `select byte_start::text as byte_start, byte_end::text as byte_end, candidate, rule = 'format' as format, reason_code, profile_digest = $4 as own
+  const found = await relational.query<
+    Record<'byte_start' | 'byte_end' | 'row', string> & Omit<OpenRow, 'start' | 'end' | 'at'>
+  >(
+    `select byte_start::text as byte_start, byte_end::text as byte_end, row::text as row, candidate, rule = 'format' as format, reason_code, profile_digest = $4 as own
      from quarantine where tenant_id = $1 and raw_sha256 = $2 and source_id = $3 and state = 'open'`,
     params,
   );
@@ -99,14 +107,16 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
        and (state = 'discarded' or (state <> 'open' and revision >= $5::bigint)) group by reason_code`,
     [...params, String(frame.revision)],
   );
-  const open = found.map(({ byte_start, byte_end, ...row }) => ({
-    ...row,
+  const open = found.map(({ byte_start, byte_end, row, ...rest }) => ({
+    ...rest,
     start: Number(byte_start),
     end: Number(byte_end),
+    at: Number(byRow ? row : byte_start),
   }));
   return {
     open,
-    starts: new Set(open.map((row) => row.start)),
+    byRow,
+    starts: new Set(open.map((row) => row.at)),
     closed,
     gave: new Set(),
     any: false,
@@ -119,11 +129,11 @@ async function openRows(relational: Relational, frame: BatchFrame): Promise<Rows
 function isRecovered(row: OpenRow, rows: Rows, size: number, decoded: number): boolean {
   const all = row.end === 0 || row.end === size || row.end >= decoded;
   const whole = rows.any && row.format && row.start === 0 && all;
-  return !row.own && (whole || rows.gave.has(row.start)) && !rows.refusedAgain.has(place(row));
+  return !row.own && (whole || rows.gave.has(row.at)) && !rows.refusedAgain.has(place(row));
 }
 
-function place({ start, candidate }: { start: number; candidate: number }): string {
-  return `${start} ${candidate}`;
+function place({ at, candidate }: { at: number; candidate: number }): string {
+  return `${at} ${candidate}`;
 }
 
 interface PayloadWork {
@@ -155,8 +165,10 @@ async function judgePayload({ blobs, mapper }: RehearseDeps, work: PayloadWork):
 function note(rows: Rows, batch: Batch): void {
   rows.any ||= batch.counts.records > 0;
   if (rows.starts.size > 0) {
-    for (const { byteStart } of decodeRecords(batch.records.block))
-      if (rows.starts.has(byteStart)) rows.gave.add(byteStart);
+    for (const { byteStart, row } of decodeRecords(batch.records.block)) {
+      const at = rows.byRow ? row : byteStart;
+      if (rows.starts.has(at)) rows.gave.add(at);
+    }
   }
   let last: Rejection | undefined;
   let rules = new Set<string>();
@@ -170,6 +182,7 @@ function note(rows: Rows, batch: Batch): void {
     if (rules.has(rule)) continue;
     rules.add(rule);
     rows.refused.set(rejection.reason, (rows.refused.get(rejection.reason) ?? 0) + 1);
-    if (rows.starts.has(rejection.start)) rows.refusedAgain.add(place(rejection));
+    const at = rows.byRow ? rejection.row : rejection.start;
+    if (rows.starts.has(at)) rows.refusedAgain.add(place({ at, candidate: rejection.candidate }));
   }
 }

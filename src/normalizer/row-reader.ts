@@ -11,6 +11,7 @@ import { streamingSteps } from './select-path.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
+import { createWholeReader, isWhole } from './whole-reader.ts';
 
 /** Takes what rows become, in payload order. */
 export interface CandidateSink {
@@ -23,15 +24,20 @@ export interface CandidateSink {
 export interface RowReader {
   /** Takes decoded bytes, in any division; where one file of an archive ends and the next begins; or what is lost of a file. */
   push(piece: DecodedPiece): void;
-  end(): void;
-  /** Rows met so far, readable or not. */
-  rows(): number;
+  /** Reads what the end of the payload leaves to be read: step by step, to the last, a few rows each. */
+  end(): Iterable<void> | AsyncIterable<void>;
   /** Decoded bytes taken so far. */
   bytes(): number;
+  /** Lets go of what is held; also where reading ends early. */
+  close(): void;
 }
 
 /** Bytes in any division, candidates out: the pure half of the normalizer. */
 export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
+  return isWhole(compiled.profile) ? createWholeReader(compiled, caps, sink) : createStreamReader(compiled, caps, sink);
+}
+
+function createStreamReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
   let rows = 0;
   let bytes = 0;
   let file = newFile(0);
@@ -105,9 +111,12 @@ export function createRowReader(compiled: CompiledProfile, caps: RowCaps, sink: 
         else begin(piece, false);
       }
     },
-    end: endFile,
-    rows: () => rows,
+    end() {
+      endFile();
+      return [];
+    },
     bytes: () => bytes,
+    close() {},
   };
 }
 

@@ -8,9 +8,11 @@ export interface RowCaps {
   depth: number;
   /** Bytes of a payload whose selection cannot be streamed. */
   documentBytes: number;
+  /** Bytes of a Parquet file's pages that are held at once. */
+  pageBytes: number;
 }
 
-export const defaultCaps: RowCaps = { rowBytes: 1 << 20, depth: 128, documentBytes: 64 << 20 };
+export const defaultCaps: RowCaps = { rowBytes: 1 << 20, depth: 128, documentBytes: 64 << 20, pageBytes: 256 << 20 };
 
 /** Takes what a splitter finds, in payload order. Offsets are of the decoded payload; ends are exclusive. */
 export interface RowSink {

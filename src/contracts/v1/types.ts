@@ -392,7 +392,7 @@ export interface Profile {
   /**
    * tsv is csv with tabs
    */
-  format: 'json' | 'ndjson' | 'csv' | 'tsv';
+  format: 'json' | 'ndjson' | 'csv' | 'tsv' | 'parquet';
   /**
    * how the payload is compressed (default auto: as its first bytes say). Byte ranges are of what it holds
    */
@@ -415,6 +415,12 @@ export interface Profile {
     quote?: string;
     header?: boolean;
     columns?: string[];
+  };
+  parquet?: {
+    /**
+     * what columns of bytes become that declare no meaning; text is for writers that leave the mark of texts out (default base64)
+     */
+    binary?: 'base64' | 'hex' | 'text';
   };
   /**
    * IANA zone of times without offset (default UTC)

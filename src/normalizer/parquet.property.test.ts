@@ -1,0 +1,97 @@
+import type { ColumnSource } from 'hyparquet-writer';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { NumberText } from './json-rows.ts';
+import { parquetOf, readParquet } from './parquet-testing.ts';
+import { event, profileOf, run } from './testing.ts';
+
+/** By its digits: a number that is kept as one must print them all. */
+const digits = (value: unknown): unknown =>
+  value instanceof NumberText
+    ? value.source
+    : typeof value === 'bigint' || typeof value === 'number'
+      ? String(value)
+      : value;
+const encodings = ['PLAIN', 'RLE_DICTIONARY', undefined] as const;
+const rowsOf = fc.array(
+  fc.record({
+    i: fc.option(fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constant(7n))),
+    x: fc.option(fc.double({ noNaN: true })),
+    s: fc.option(fc.oneof(fc.string({ unit: 'grapheme' }), fc.constant('same'))),
+    b: fc.option(fc.boolean()),
+  }),
+  { minLength: 1, maxLength: 80 },
+);
+const layout = fc.record({
+  rowGroupSize: fc.integer({ min: 1, max: 40 }),
+  pageSize: fc.integer({ min: 1, max: 200 }),
+  codec: fc.constantFrom('SNAPPY' as const, 'UNCOMPRESSED' as const),
+  ints: fc.constantFrom(...encodings, 'DELTA_BINARY_PACKED' as const),
+  texts: fc.constantFrom(...encodings, 'DELTA_LENGTH_BYTE_ARRAY' as const, 'DELTA_BYTE_ARRAY' as const),
+  doubles: fc.constantFrom(...encodings, 'BYTE_STREAM_SPLIT' as const),
+});
+
+function written(
+  rows: Record<string, unknown>[],
+  { ints, texts, doubles, ...options }: Record<string, unknown>,
+): Buffer {
+  const column = (name: string, type: string, encoding?: unknown): ColumnSource =>
+    ({ name, type, encoding, data: rows.map((row) => row[name]), nullable: true }) as ColumnSource;
+  return parquetOf(
+    [column('i', 'INT64', ints), column('x', 'DOUBLE', doubles), column('s', 'STRING', texts), column('b', 'BOOLEAN')],
+    options,
+  );
+}
+
+describe('Parquet', () => {
+  it('gives back what was written, exactly', () => {
+    fc.assert(
+      fc.property(rowsOf, layout, (rows, how) => {
+        const { rows: found, faults } = readParquet(written(rows, how));
+        expect(faults).toEqual([]);
+        const plain = (row: unknown) => ({ ...(row as object), i: digits((row as { i: unknown }).i) });
+        expect(found.map(plain)).toEqual(rows.map(plain));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never crashes on damage, and accounts for every row group', () => {
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(rowsOf, layout, damage, fc.option(fc.nat()), (rows, how, flips, cut) => {
+        const bytes = written(rows, how);
+        for (const [at, byte] of flips) bytes[at % bytes.length] = byte;
+        const {
+          rows: found,
+          places,
+          faults,
+        } = readParquet(cut === null ? bytes : bytes.subarray(0, cut % bytes.length));
+        const whole = faults.some(([, , message]) => message.includes('as Parquet'));
+        if (whole) expect([found.length, faults.length]).toEqual([0, 1]);
+        // A row group that gives less than all of its rows says so.
+        if (faults.length === 0 && cut === null) expect(new Set(places.map(([row]) => row)).size).toBe(found.length);
+        for (const [, start, end] of places) expect(start >= 4 && end <= bytes.length && start < end).toBe(true);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('gives the same for any division of the payload into chunks', async () => {
+    const profile = profileOf('parquet', [
+      event({ key: [{ path: 'i', default: 'none' }], ts: { path: 'x', cast: 'epoch_s' }, dimensions: { s: 's' } }),
+    ]);
+    await fc.assert(
+      fc.asyncProperty(rowsOf, layout, fc.array(fc.nat({ max: 900 }), { minLength: 1 }), async (rows, how, chunks) => {
+        const bytes = written(rows, how);
+        const whole = await run(profile, bytes);
+        const cut = await run(profile, bytes, { chunks });
+        expect(cut).toEqual(whole);
+        const { candidates, records, quarantined, deduplicated, skipped } = whole.counts;
+        expect(candidates).toBe(rows.length);
+        expect(records + quarantined + deduplicated + skipped).toBe(candidates);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
