@@ -112,6 +112,7 @@ export class JsonSplitter implements Splitter {
         if (c === 0x7d && this.state === atFirstKey) return this.close(i);
         if (c !== 0x22) return this.damage(i, 'A member name is expected here.');
         this.state = inKey;
+        this.escaped = false;
         return i + 1;
       case atColon:
         if (c !== 0x3a) return this.damage(i, 'A colon is expected here.');

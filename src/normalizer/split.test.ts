@@ -142,6 +142,14 @@ describe('JSON', () => {
     expect((await faults(json(), payload)).ids).toEqual([row(1)]);
   });
 
+  it('takes a name for a name where a text before it was cut behind a backslash', async () => {
+    const payload = '{"note":"a\\nb","":1,"a":[{"id":1,"t":5}]}';
+    const whole = await run(json('$.a[*]'), payload);
+    expect(whole.counts.records).toBe(1);
+    const cut = payload.indexOf('\\') + 1;
+    expect(await run(json('$.a[*]'), payload, { chunks: [cut, 1000] })).toEqual(whole);
+  });
+
   it('says which payload is empty', async () => {
     for (const profile of [json(), ndjson, csv]) expect((await faults(profile, '')).faults).toEqual(['empty_payload ']);
     expect((await faults(json(), ' \n')).faults).toEqual(['no_rows  \n']);
