@@ -3,7 +3,7 @@
 import type { Audit } from '#audit';
 import { canonicalJson, sha256Hex, silentLogger, systemClock } from '#kit';
 import { createNormalizer } from '#normalizer';
-import type { BlobStore, CanonicalStore, Relational } from '#storage';
+import type { BlobStore, CanonicalStore, KeyStore, Relational } from '#storage';
 import { earthquakeProfile, earthquakeRow } from './lib/earthquakes.ts';
 import type { Bench } from './run.ts';
 
@@ -26,7 +26,8 @@ function bare(bytes: Buffer): ReturnType<typeof createNormalizer> {
   } as unknown as CanonicalStore;
   const relational = { execute: async () => 0, query: async () => [] } as unknown as Relational;
   const audit = { append: async () => [{ seq: 0n }] } as unknown as Audit;
-  return createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, clock: systemClock });
+  const keys = { tenantSecret: async () => Buffer.alloc(32, 7) } as unknown as KeyStore;
+  return createNormalizer({ relational, blobs, canonical, audit, keys, logger: silentLogger, clock: systemClock });
 }
 
 async function run(

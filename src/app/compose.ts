@@ -12,6 +12,7 @@ import { createOrchestrator, type Orchestrator } from '#orchestrator';
 import {
   createClickHouseStore,
   createFileBlobStore,
+  createKeyStore,
   createMemoryCache,
   createPgliteRelational,
   lockDataDirectory,
@@ -21,6 +22,7 @@ import {
   type Relational,
 } from '#storage';
 import type { Config } from './config.ts';
+import { createMasterKey } from './master-key.ts';
 import { setMemoryFlags } from './memory-flags.ts';
 import { version } from './version.ts';
 
@@ -67,6 +69,7 @@ export async function compose(config: Config): Promise<System> {
     await Promise.all([relational.migrate(), canonical.migrate()]);
 
     const audit = createAudit({ relational, blobs, canonical, clock, logger: logger.child('audit') });
+    const keys = createKeyStore({ relational, masterKey: createMasterKey(process.env, config.dataDir) });
     const auth = createAuth({ relational, audit, clock });
     const hub = createConnectorHub({
       blobs,
@@ -81,6 +84,7 @@ export async function compose(config: Config): Promise<System> {
       blobs,
       canonical,
       audit,
+      keys,
       logger: logger.child('normalizer'),
       clock,
       threads: config.mappingThreads,

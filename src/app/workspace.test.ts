@@ -51,6 +51,55 @@ describe('reading a workspace', () => {
     expect(locate('sources/zzz.yaml', '')).toBeUndefined();
   });
 
+  it('writes the policy that a profile names into it; what the profile says of its own wins', async () => {
+    const dir = await workspace('policies', {
+      'chartly.yaml': 'workspace: demo\n',
+      'policies/people.yaml':
+        'policy: people\ncountry: DE\ndetectors: { ip: allow, email: redact }\nfields:\n  dimensions.email: { action: hash }\n',
+      'profiles/a.yaml': 'profile: a\npolicy: people\n',
+      'profiles/b.yaml':
+        'profile: b\npolicy:\n  use: people\n  country: FR\n  detectors: { email: deny }\n  fields: { name: { action: mask } }\n',
+      'profiles/c.yaml': 'profile: c\npolicy: { country: GB }\n',
+      'profiles/d.yaml': 'profile: d\npolicy: nobodys\n',
+    });
+    const { documents } = await readWorkspace(dir);
+    const people = {
+      policy: 'people',
+      country: 'DE',
+      detectors: { ip: 'allow', email: 'redact' },
+      fields: { 'dimensions.email': { action: 'hash' } },
+    };
+    expect(documents.map(({ spec }) => (spec as { policy: unknown }).policy)).toEqual([
+      people,
+      {
+        ...people,
+        country: 'FR',
+        detectors: { ip: 'allow', email: 'deny' },
+        fields: { 'dimensions.email': { action: 'hash' }, name: { action: 'mask' } },
+      },
+      { country: 'GB' },
+      'nobodys',
+    ]);
+  });
+
+  it('names file and line of what is wrong in a policy', async () => {
+    const dir = await workspace('wrong-policies', {
+      'chartly.yaml': 'workspace: demo\n',
+      'policies/a.yaml': 'policy: a\nfields:\n  dimensions.x: { action: allow }\n',
+      'policies/b.yaml': 'country: DE\n',
+      'policies/c.yaml': 'policy: c\n',
+      'policies/d.yaml': '# again\npolicy: c\n',
+    });
+    await expect(readWorkspace(dir)).rejects.toMatchObject({
+      code: 'workspace_invalid',
+      details: [
+        { file: 'policies/a.yaml', line: 3, message: expect.stringContaining('reason') },
+        { file: 'policies/b.yaml', line: 1, message: expect.stringContaining('id') },
+        { file: 'policies/d.yaml', line: 2, message: 'policy c is defined twice' },
+      ],
+    });
+  });
+
   it('names file, line and column of everything that is not YAML', async () => {
     const dir = await workspace('broken', {
       'chartly.yaml': 'workspace: demo\n',

@@ -1,9 +1,10 @@
-// A workspace is files in git: chartly.yaml, sources/*.yaml, profiles/*.yaml, reports/*.yaml.
+// A workspace is files in git: chartly.yaml, sources/*.yaml, profiles/*.yaml, reports/*.yaml, and policies/*.yaml that profiles name.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { validator, type Workspace } from '#contracts';
+import { type Policy, validator, type Workspace } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import type { WorkspaceDocument } from '#orchestrator';
+import { addPolicy, withPolicy } from './policies.ts';
 import { parseYaml, type Position, type SourceText } from './yaml-source.ts';
 
 export interface LoadedWorkspace {
@@ -36,11 +37,21 @@ export async function readWorkspace(dir: string): Promise<LoadedWorkspace> {
   }
 
   const workspace = await load(manifest);
+  const policies = new Map<string, Policy>();
+  for (const name of await yamlFiles(join(dir, 'policies'))) {
+    const file = `policies/${name}`;
+    const before = problems.length;
+    const value = await load(file);
+    if (problems.length > before) continue;
+    const found = addPolicy(policies, value);
+    problems.push(...found.map((problem) => ({ file, ...problem, ...texts.get(file)?.locate(problem.pointer ?? '') })));
+  }
   const documents: LoadedWorkspace['documents'] = [];
   for (const [kind, folder] of Object.entries(folders) as [WorkspaceDocument['kind'], string][]) {
     for (const name of await yamlFiles(join(dir, folder))) {
       const file = `${folder}/${name}`;
-      documents.push({ kind, file, spec: await load(file) });
+      const spec = await load(file);
+      documents.push({ kind, file, spec: kind === 'profile' ? withPolicy(spec, policies) : spec });
     }
   }
   const locate = (file: string, pointer: string): Position | undefined => texts.get(file)?.locate(pointer);

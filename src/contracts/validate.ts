@@ -45,6 +45,7 @@ export interface ContractTypes {
   'jobs/job': T.Job;
   'jobs/run': T.Run;
   'jobs/step': T.Step;
+  'policies/policy': T.Policy;
   'profiles/profile': T.Profile;
   'quarantine/quarantine-record': T.QuarantineRecord;
   'raw/raw-ref': T.RawRef;

@@ -6,3 +6,4 @@ export { canonicalJson } from './canonical-json.ts';
 export { type Clock, systemClock, isoMs } from './clock.ts';
 export { type Logger, type LogFields, silentLogger } from './logger.ts';
 export { type RequestContext } from './context.ts';
+export { seal, unseal } from './seal.ts';

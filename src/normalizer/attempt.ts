@@ -1,5 +1,5 @@
 import type { ReasonCode } from '#contracts';
-import { mask } from './mask.ts';
+import { concealed, mask } from './mask.ts';
 import type { Part } from './path.ts';
 
 /** One reason why a candidate cannot become a record. */
@@ -51,6 +51,9 @@ export class Attempt {
     this.patternCost = 0;
   }
 
+  /** Under a policy failures show nothing of the payload: what to make of their pointers. */
+  conceal: ((pointer: string) => string) | undefined = undefined;
+
   /** Characters of the row under way. */
   rowLength(row: unknown): number {
     if (this.text !== undefined) return this.text.length;
@@ -65,9 +68,15 @@ export class Attempt {
   }
 
   fail(site: Site, reason: ReasonCode, message: string, value: unknown): undefined {
-    const pointer = site.ofPart && this.part !== undefined ? this.part.pointer() + site.pointer : site.pointer;
-    this.failures.push({ reason, rule: site.rule, pointer, message, masked: mask(value) });
+    const masked = this.conceal === undefined ? mask(value) : concealed(value);
+    this.failures.push({ reason, rule: site.rule, pointer: this.pointerOf(site), message, masked });
     return undefined;
+  }
+
+  /** Where a site is in the row under way. */
+  pointerOf(site: Site): string {
+    const pointer = site.ofPart && this.part !== undefined ? this.part.pointer() + site.pointer : site.pointer;
+    return this.conceal === undefined ? pointer : this.conceal(pointer);
   }
 
   miss(site: Site): undefined {

@@ -5,7 +5,7 @@ import { type CanonicalRecord, createRecordEncoder, type EncodedRecords } from '
 import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
 import type { Dedupe } from './dedupe.ts';
-import { mask, storable } from './mask.ts';
+import { concealed, mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
 
@@ -49,8 +49,13 @@ export function emptyCounts(): Counts {
   return { rows: 0, candidates: 0, records: 0, quarantined: 0, deduplicated: 0, skipped: 0, bytes: 0 };
 }
 
-/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. */
-export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: BatchLimits): BatchBuilder {
+/** Turns candidates into batches: dedupes, hashes, validates against the contracts, cuts. `conceals`: under a policy no offending value is shown. */
+export function createBatchBuilder(
+  frame: BatchFrame,
+  dedupe: Dedupe,
+  limits: BatchLimits,
+  conceals: boolean,
+): BatchBuilder {
   const check = contractCheck(frame);
   const ready: Batch[] = [];
   const encoder = createRecordEncoder();
@@ -107,7 +112,8 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   function isValid(record: CanonicalRecord, at: RowPlace, candidate: number): boolean {
     record.recordHash = hashOf(record);
     const violation = check(record, record.recordHash, batch.batchId);
-    if (violation !== undefined) reject([contractFailure(record, violation)], at, candidate);
+    if (violation !== undefined)
+      reject([contractFailure(record, violation, conceals ? concealed : mask)], at, candidate);
     return violation === undefined;
   }
 
@@ -120,7 +126,7 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
       batch.counts.deduplicated++;
       return;
     }
-    if (Array.isArray(chosen)) return reject(chosen, at, candidate);
+    if (Array.isArray(chosen)) return reject(conceals ? chosen.map(withoutValue) : chosen, at, candidate);
     if (chosen !== record && !isValid(chosen, at, candidate)) return;
     const before = dedupe.keep(chosen, place);
     if (before !== undefined) {
@@ -165,7 +171,15 @@ export function createBatchBuilder(frame: BatchFrame, dedupe: Dedupe, limits: Ba
   };
 }
 
-function contractFailure(record: CanonicalRecord, violation: { pointer: string; message: string }): Failure {
+function withoutValue(failure: Failure): Failure {
+  return { ...failure, masked: concealed(failure.masked) };
+}
+
+function contractFailure(
+  record: CanonicalRecord,
+  violation: { pointer: string; message: string },
+  show: typeof mask,
+): Failure {
   const [member, name] = violation.pointer.split('/').slice(1);
   const values = { name: record.name, dimensions: record.dimensions, measures: record.measures } as Record<
     string,
@@ -178,6 +192,6 @@ function contractFailure(record: CanonicalRecord, violation: { pointer: string; 
     rule: `contract canonical/${record.kind}`,
     pointer: violation.pointer,
     message: storable(`The record does not satisfy its contract: ${violation.pointer} ${violation.message}.`, 2000),
-    masked: mask(value),
+    masked: show(value),
   };
 }

@@ -4,7 +4,9 @@ import { ChartlyError } from '#kit';
 import type { Batch, BatchLimits } from './batch-builder.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { inlineMapper, type Mapper } from './mapper.ts';
+import type { Resources } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
+import type { Vault } from './sealing.ts';
 
 export interface BatchesInput {
   /** Opens the payload from its start; of a zip archive it is asked twice. The chunks are handed over: who gives them keeps none. */
@@ -16,6 +18,9 @@ export interface BatchesInput {
   mapper?: Mapper | undefined;
   caps?: RowCaps | undefined;
   limits?: BatchLimits | undefined;
+  resources?: Resources | undefined;
+  /** Where keys of subjects and what tokens stand for are kept; asked only under a policy that seals fields. */
+  vault?: Vault | undefined;
 }
 
 /**
@@ -25,8 +30,8 @@ export interface BatchesInput {
  * Errors: what `open` throws; `cancelled`; `blob_corrupt` when the bytes are not those of the digest (before the last batch is given).
  */
 export function batches(input: BatchesInput): AsyncGenerator<Batch, void, undefined> {
-  const { profile, frame, caps, limits, mapper = inlineMapper } = input;
-  return mapper.map({ profile, frame, caps, limits }, checked(input));
+  const { profile, frame, caps, limits, resources, vault, mapper = inlineMapper } = input;
+  return mapper.map({ profile, frame, caps, limits, resources }, checked(input), vault);
 }
 
 /** Opens the payload; an abort is seen, and at the end of what is read first the digest is checked. */

@@ -1,12 +1,16 @@
 import { compile as compileQuery } from 'json-p3';
 import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
+import type { CanonicalRecord } from '#storage';
 import { Attempt, needsExactPass } from './attempt.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkLayer } from './check-layer.ts';
+import { checkedPolicy } from './check-policy.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, pointerTo, type RowValue } from './path.ts';
+import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } from './policy.ts';
+import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { dialectOf, isTable } from './csv-dialect.ts';
 import { streamingSteps } from './select-path.ts';
@@ -19,10 +23,16 @@ export interface CompiledProfile {
   columns: Columns | undefined;
   /** Appends the candidates of a row to `out`, and returns how many characters of text they hold. `text`: the row's JSON. */
   map(row: RowValue, text: string | undefined, place: RowPlace, out: Candidate[]): number;
+  /** Present when records wait for keys of their subjects, after they are mapped. */
+  sealing?: CompiledPolicy | undefined;
 }
 
-/** Compiles a profile. Throws `profile_invalid` with one detail for each thing wrong. */
-export function compileProfile(profile: Profile, recordId: RecordSetting['recordId']): CompiledProfile {
+/** Compiles a profile. `keys`: needed to map by one with a policy, not to check it. Throws `profile_invalid` with one detail for each thing wrong. */
+export function compileProfile(
+  profile: Profile,
+  recordId: RecordSetting['recordId'],
+  keys?: TenantKeys,
+): CompiledProfile {
   const details: ErrorDetail[] = [];
   const problem = (pointer: string, message: string): void => {
     // What the profile says once for all its records is compiled with each of them.
@@ -39,17 +49,33 @@ export function compileProfile(profile: Profile, recordId: RecordSetting['record
   checkKeys(profile.records, problem);
   checkCombined(profile, problem);
   const columns = isTable(profile) ? new Columns() : undefined;
+  const checked = checkedPolicy(profile, problem);
+  const policy =
+    checked === undefined
+      ? undefined
+      : {
+          policy: checked,
+          keys: keys ?? tenantKeys(Buffer.alloc(32)),
+          sealing: new WeakMap<CanonicalRecord, Sealing>(),
+        };
   const mappers = profile.records.map((rule, index) =>
-    compileRecord(rule, { profile, columns, index, problem, recordId }),
+    compileRecord(rule, { profile, columns, index, problem, recordId, policy }),
   );
   if (details.length > 0) throw invalid(profile, details);
   const exact = columns === undefined && declaresExactNumbers(profile);
-  return { profile, columns, map: rowMapper(mappers, exact) };
+  const sealing = policy !== undefined && profile.records.some((rule, i) => needsSubject(policy.policy, rule, i));
+  const conceal = policy === undefined ? undefined : pointerConcealer();
+  return { profile, columns, map: rowMapper(mappers, exact, conceal), sealing: sealing ? policy : undefined };
 }
 
 /** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
-function rowMapper(mappers: readonly RecordMapper[], exact: boolean): CompiledProfile['map'] {
+function rowMapper(
+  mappers: readonly RecordMapper[],
+  exact: boolean,
+  conceal: Attempt['conceal'],
+): CompiledProfile['map'] {
   const attempt = new Attempt();
+  attempt.conceal = conceal;
   let rowText: string | undefined;
   function mapAll(row: RowValue, exactPass: boolean, place: RowPlace, out: Candidate[]): number {
     attempt.beginRow(rowText, exactPass);

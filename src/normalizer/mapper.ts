@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '#kit';
 import type { Batch } from './batch-builder.ts';
 import { type MappingTask, mapPayload } from './map-payload.ts';
+import type { Vault } from './sealing.ts';
 import { createThreadMapper } from './thread-mapper.ts';
 
 /** Runs the pure half of the normalizer, here or elsewhere. */
@@ -9,8 +10,9 @@ export interface Mapper {
   /**
    * The batches of a payload, in order. `open` may be asked again for the same bytes. What it throws is thrown, and no batch is given after it;
    * the last batch is given only once the bytes have ended. A consumer that stops early ends the mapping. Errors: `mapping_stalled`, `cancelled` after `close`.
+   * `vault` is asked under a policy that seals fields; what it throws is thrown.
    */
-  map(task: MappingTask, open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Batch, void, undefined>;
+  map(task: MappingTask, open: () => AsyncIterable<Uint8Array>, vault?: Vault): AsyncGenerator<Batch, void, undefined>;
   close(): Promise<void>;
 }
 
@@ -23,14 +25,15 @@ const turnMs = 20;
 
 /** Maps in the calling thread, and lets its other work have a turn now and then. */
 export const inlineMapper: Mapper = {
-  map(task, open) {
+  map(task, open, vault) {
     let since = performance.now();
-    return mapPayload(task, open, () => {
+    const turn = (): Promise<void> | undefined => {
       if (performance.now() - since < turnMs) return undefined;
       return nextTurn().then(() => {
         since = performance.now();
       });
-    });
+    };
+    return mapPayload(task, open, { turn, vault });
   },
   close: async () => {},
 };

@@ -1,14 +1,18 @@
 /** What a mapping thread and its owner say to each other. One payload at a time. */
 import type { ErrorCode } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
+import type { KeptToken } from '#storage';
 import type { Batch } from './batch-builder.ts';
 import type { MappingTask } from './map-payload.ts';
+import type { Vault } from './sealing.ts';
 
 export type ToThread =
   | { type: 'start'; task: MappingTask }
   /** The next bytes since the payload was opened for this pass; their memory goes with them. */
   | { type: 'bytes'; pass: number; chunk: Uint8Array }
   | { type: 'end'; pass: number }
+  /** What the vault answers: keys, or none when it has kept what it was given. */
+  | { type: 'answer'; keys: Awaited<ReturnType<Vault['subjectKeys']>> }
   /** A batch has found its taker: another may be sent. */
   | { type: 'taken' }
   | { type: 'abort' };
@@ -19,6 +23,9 @@ export type FromThread =
   /** The thread has gone through a chunk: another may be sent. */
   | { type: 'read'; pass: number }
   | { type: 'batch'; batch: Batch }
+  /** A question to the vault: one at a time. */
+  | { type: 'ask'; subjects: readonly string[] }
+  | { type: 'keep'; tokens: readonly KeptToken[] }
   /** Nothing more comes of this payload; also after an abort. */
   | { type: 'ended' }
   | { type: 'failed'; failure: Failure };

@@ -3,6 +3,7 @@ import { ChartlyError } from '#kit';
 import type { Batch } from './batch-builder.ts';
 import type { MappingTask } from './map-payload.ts';
 import { batchesAhead, chunksAhead, fromFailure, type FromThread, type ToThread } from './mapping-protocol.ts';
+import type { Vault } from './sealing.ts';
 
 /** A thread that reads nothing of a chunk for so long will not read it at all. */
 const stalledMs = 60_000;
@@ -31,8 +32,10 @@ export class MappingThread {
     this.#worker.on('exit', () => this.#lost(undefined));
   }
 
-  async *map(task: MappingTask, open: Open): AsyncGenerator<Batch, void, undefined> {
-    const running = new TaskInThread(open, (message, transfer) => this.#worker.postMessage(message, transfer));
+  async *map(task: MappingTask, open: Open, vault: Vault | undefined): AsyncGenerator<Batch, void, undefined> {
+    const running = new TaskInThread({ open, vault }, (message, transfer) =>
+      this.#worker.postMessage(message, transfer),
+    );
     this.#task = running;
     this.#worker.ref();
     running.start(task);
@@ -65,6 +68,7 @@ type Post = (message: ToThread, transfer?: ArrayBuffer[]) => void;
 /** What one payload and its thread owe each other. */
 class TaskInThread {
   readonly #open: Open;
+  readonly #vault: Vault | undefined;
   readonly #post: Post;
   readonly #inbox: Batch[] = [];
   /** Which opening of the payload is being sent; chunks of it that were sent and not read, and whether all were sent. */
@@ -78,8 +82,9 @@ class TaskInThread {
   readonly #sleepers: (() => void)[] = [];
   #watch: NodeJS.Timeout | undefined;
 
-  constructor(open: Open, post: Post) {
+  constructor({ open, vault }: { open: Open; vault: Vault | undefined }, post: Post) {
     this.#open = open;
+    this.#vault = vault;
     this.#post = post;
   }
 
@@ -105,6 +110,8 @@ class TaskInThread {
   receive(message: FromThread): void {
     if (message.type === 'open') this.#feed(message.pass).catch((error: unknown) => this.fail(error));
     else if (message.type === 'read') this.#unread -= message.pass === this.#pass ? 1 : 0;
+    else if (message.type === 'ask' || message.type === 'keep')
+      this.#answer(message).catch((error: unknown) => this.fail(error));
     else if (message.type === 'batch') {
       this.#inbox.push(message.batch);
       this.#untaken++;
@@ -157,6 +164,15 @@ class TaskInThread {
     this.#sentAll = true;
     this.#post({ type: 'end', pass });
     this.#watchOver();
+  }
+
+  async #answer(question: Extract<FromThread, { type: 'ask' | 'keep' }>): Promise<void> {
+    if (this.#vault === undefined) throw new ChartlyError('internal', 'A profile with a policy was given no keys.');
+    let keys: Awaited<ReturnType<Vault['subjectKeys']>> = [];
+    if (question.type === 'ask') keys = await this.#vault.subjectKeys(question.subjects);
+    else await this.#vault.keepTokens(question.tokens);
+    // An answer to a payload that is not wanted any more would be taken for one to the next.
+    if (this.#failure === undefined) this.#post({ type: 'answer', keys });
   }
 
   #change(): Promise<void> {

@@ -4,12 +4,15 @@ import { asChartlyError } from '#kit';
 import type { Batch } from './batch-builder.ts';
 import { type MappingTask, mapPayload } from './map-payload.ts';
 import { batchesAhead, type FromThread, toFailure, type ToThread } from './mapping-protocol.ts';
+import type { Vault } from './sealing.ts';
 
 const port = parentPort!;
 const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
-/** Of the payload under way: what came and was not looked at yet, batches that wait for a taker, and whether anybody wants them. */
-const state = { inbox: [] as ToThread[], untaken: 0, aborted: false };
+type Answer = Awaited<ReturnType<Vault['subjectKeys']>>;
+
+/** Of the payload under way: what came and was not looked at yet, batches that wait for a taker, whether anybody wants them, and what the vault said. */
+const state = { inbox: [] as ToThread[], untaken: 0, aborted: false, answer: undefined as Answer | undefined };
 /** Counts how often payloads were opened, so that nothing of one opening is taken for another's. */
 let passes = 0;
 let wake: () => void = () => {};
@@ -17,6 +20,7 @@ let wake: () => void = () => {};
 port.on('message', (message: ToThread) => {
   if (message.type === 'start') void run(message.task);
   else if (message.type === 'taken') state.untaken--;
+  else if (message.type === 'answer') state.answer = message.keys;
   else if (message.type === 'abort') state.aborted = true;
   else state.inbox.push(message);
   wake();
@@ -27,9 +31,9 @@ function change(): Promise<void> {
 }
 
 async function run(task: MappingTask): Promise<void> {
-  Object.assign(state, { inbox: [], untaken: 0, aborted: false });
+  Object.assign(state, { inbox: [], untaken: 0, aborted: false, answer: undefined });
   try {
-    for await (const batch of mapPayload(task, open)) {
+    for await (const batch of mapPayload(task, open, { vault })) {
       if (state.aborted) break;
       state.untaken++;
       send(batch);
@@ -39,6 +43,22 @@ async function run(task: MappingTask): Promise<void> {
   } catch (error) {
     post(state.aborted ? { type: 'ended' } : { type: 'failed', failure: toFailure(asChartlyError(error)) });
   }
+}
+
+/** The vault is with the owner of the thread. */
+const vault: Vault = {
+  subjectKeys: (subjects) => ask({ type: 'ask', subjects }),
+  keepTokens: async (tokens) => void (await ask({ type: 'keep', tokens })),
+};
+
+async function ask(question: FromThread): Promise<Answer> {
+  state.answer = undefined;
+  post(question);
+  while (state.answer === undefined) {
+    if (state.aborted) throw new Error('aborted');
+    await change();
+  }
+  return state.answer;
 }
 
 async function* open(): AsyncGenerator<Uint8Array, void, undefined> {

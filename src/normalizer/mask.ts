@@ -16,6 +16,11 @@ export function mask(value: unknown): string {
   return `${kind} ${shown(first)}…${shown(last)} (${text.length} characters)`;
 }
 
+/** What may be shown of an offending value under a policy: whether there is one. */
+export function concealed(value: unknown): string {
+  return value === null || value === undefined ? mask(value) : 'hidden by the policy';
+}
+
 function shown(character: string): string {
   // Half of a surrogate pair is of category C too.
   return /[\p{C}\p{Z}]/u.test(character) ? '·' : character;

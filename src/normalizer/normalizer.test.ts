@@ -10,7 +10,9 @@ import {
   type CanonicalStore,
   createClickHouseStore,
   createFileBlobStore,
+  createKeyStore,
   createPgliteRelational,
+  type KeyStore,
   type Relational,
   startEmbeddedClickHouse,
 } from '#storage';
@@ -21,6 +23,7 @@ let relational: Relational;
 let blobs: BlobStore;
 let canonical: CanonicalStore;
 let audit: Audit;
+let keys: KeyStore;
 let normalizer: Normalizer;
 let close: () => Promise<void>;
 let sources = 0;
@@ -38,7 +41,8 @@ beforeAll(async () => {
   await Promise.all([relational.migrate(), canonical.migrate()]);
   const clock = systemClock;
   audit = createAudit({ relational, blobs, canonical, clock, logger: silentLogger });
-  normalizer = createNormalizer({ relational, blobs, canonical, audit, logger: silentLogger, clock });
+  keys = createKeyStore({ relational, masterKey: async () => Buffer.alloc(32, 7) });
+  normalizer = createNormalizer({ relational, blobs, canonical, audit, keys, logger: silentLogger, clock });
   close = async () => {
     await canonical.close();
     await engine.close();
@@ -190,6 +194,7 @@ describe('normalize', () => {
       blobs: swapped,
       canonical,
       audit,
+      keys,
       logger: silentLogger,
       clock: systemClock,
     });
@@ -197,6 +202,76 @@ describe('normalize', () => {
     expect((await canonical.countBySource('default')).get(source)).toBeUndefined();
     const gone = { ...given, raw: { ...given.raw, sha256: '0'.repeat(64) } };
     await expect(normalizer.normalize(gone)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('hides what a policy hides in every store, replays the same rows, and writes nothing of an erased subject', async () => {
+    const hiding = profileOf(
+      'ndjson',
+      [
+        event({
+          key: ['mail'],
+          dimensions: { mail: 'mail', tel: 'tel', who: 'who', iban: 'iban' },
+          measures: { n: 'n' },
+        }),
+      ],
+      {
+        policy: {
+          subject: 'who',
+          fields: {
+            'dimensions.mail': { action: 'encrypt' },
+            'dimensions.tel': { action: 'tokenise' },
+            'dimensions.who': { action: 'hash' },
+            'dimensions.iban': { action: 'mask', keep_last: 0 },
+          },
+        },
+      },
+    );
+    const secrets = [
+      'ada.lovelace@example.org',
+      '+49 30 901820',
+      'DE89370400440532013000',
+      'customer-4711',
+      'eve@example.org',
+      'not-a-number-but-secret',
+    ];
+    const [mail, tel, iban, who, other, broken] = secrets;
+    const lines = [
+      JSON.stringify({ mail, tel, iban, who, t: 1000, n: 1 }),
+      JSON.stringify({ mail, tel, iban, who: 'customer-4712', t: 1000, n: broken }),
+      JSON.stringify({ mail: 'x', tel: 'y', who: other, t: broken }),
+    ];
+    const given = await task(hiding, lines.join('\n'));
+    const first = await normalizer.normalize(given);
+    expect(first.counts).toMatchObject({ records: 1, quarantined: 2 });
+    const stored = async () => (await Array.fromAsync(canonical.scan('default', { sourceId: source }))).flat();
+    const before = await stored();
+
+    const tables = ['quarantine', 'ledger_entry', 'subject_key', 'tenant_key', 'token', 'batch_receipt'];
+    const dumps = await Promise.all(
+      tables.map((name) => relational.query(`select to_jsonb(x)::text as row from ${name} x`)),
+    );
+    expect(dumps.flat().length).toBeGreaterThan(5);
+    const everything = JSON.stringify([dumps, before, first], (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    for (const secret of secrets) expect(everything).not.toContain(secret);
+    const secretIdOfMail = sha256Hex(
+      ['record', 'default', source, 'event', mail!].map((p) => `${p.length}:${p}`).join(''),
+    );
+    expect(before[0]!.recordId).not.toBe(secretIdOfMail.slice(0, 32));
+
+    const again = await normalizer.normalize({ ...given, runId: newUuid() });
+    expect(again.written).toMatchObject({ inserted: 0, moved: 0 });
+    expect((await stored()).map((r) => r.recordHash)).toEqual(before.map((r) => r.recordHash));
+
+    const subject = before[0]!.dimensions.mail!.split('.')[1]!;
+    expect(await keys.shred('default', subject)).toBe(true);
+    const profileTwo = { ...hiding, version: '1.0.1' };
+    const applied = { profile: profileTwo, digest: sha256Hex(canonicalJson(profileTwo)), ordinal: 2 };
+    const forgotten = await normalizer.normalize({ ...given, profile: applied, runId: newUuid() });
+    expect(forgotten.counts).toMatchObject({ records: 0, quarantined: 3 });
+    const { items } = await normalizer.quarantined('default', { sourceId: source, reasonCode: 'subject_erased' });
+    expect(items).toMatchObject([{ rule: 'policy.subject', pointer: '/who', value_masked: 'hidden by the policy' }]);
   });
 
   it('refuses a profile that does not compile', async () => {

@@ -1,7 +1,7 @@
 import type { Audit } from '#audit';
 import type { Counts } from '#contracts';
 import type { Clock, Logger } from '#kit';
-import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type KeyStore, type Relational } from '#storage';
 import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
 import { batches } from './batches.ts';
@@ -14,6 +14,7 @@ import { discardQuarantined } from './quarantine-discard.ts';
 import { openElsewhere, settleOthers } from './quarantine-writer.ts';
 import { beginReading, endReading } from './readings.ts';
 import { judge, rehearse } from './rehearse.ts';
+import { gatherResources, vaultOf } from './resources.ts';
 import { retireOthers } from './retire-others.ts';
 import { sharesRanges } from './whole-reader.ts';
 
@@ -22,6 +23,7 @@ export interface NormalizerDeps {
   blobs: BlobStore;
   canonical: CanonicalStore;
   audit: Audit;
+  keys: KeyStore;
   logger: Logger;
   clock: Clock;
   /** How many threads map payloads, one payload each; 0 (the default) maps in the calling thread. */
@@ -66,13 +68,16 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     task.onProgress?.({ ...outcome.counts });
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
+  const input = { open, profile: task.profile.profile, frame, signal: task.signal };
+  const resources = await gatherResources(deps, task.tenantId, input.profile);
+  const vault = vaultOf(deps.keys, task.tenantId);
   await beginReading(deps.relational, frame);
   const byRow = sharesRanges(task.profile.profile);
   const refused = await openElsewhere(deps.relational, frame, byRow);
   const places = new Set<number>();
   let writing: Promise<void> = Promise.resolve();
   try {
-    for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
+    for await (const batch of batches({ ...input, resources, vault, mapper })) {
       if (refused.size > 0) {
         for (const { byteStart, row } of decodeRecords(batch.records.block)) {
           const at = byRow ? row : byteStart;

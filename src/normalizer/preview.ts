@@ -4,6 +4,7 @@ import { canonicalJson, sha256Hex } from '#kit';
 import { type CanonicalRecord, decodeRecords } from '#storage';
 import { emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
+import { fixtureKeys } from './resources.ts';
 
 /** What a profile makes of a payload. */
 export interface Preview {
@@ -45,7 +46,8 @@ export async function preview(
   const counts = emptyCounts();
   const records = new Map<string, CanonicalRecord>();
   const rejections: Rejection[] = [];
-  for await (const batch of batches({ open, profile, frame, signal: new AbortController().signal })) {
+  const signal = new AbortController().signal;
+  for await (const batch of batches({ open, profile, frame, signal, ...fixtureKeys() })) {
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];
     for (const record of decodeRecords(batch.records.block)) {
       // A later one takes the later place.

@@ -5,6 +5,7 @@ import { emptyCell } from './cleanse.ts';
 import { exploding } from './explode.ts';
 import { ExpressionFailure } from './expression.ts';
 import { expressionOf, type Field, type FieldSetting, numberField, rankField, textField, timeField } from './field.ts';
+import { type CompiledPolicy, guardRecord, needsSubject } from './policy.ts';
 import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** Where the row under way stands in its payload. */
@@ -28,6 +29,7 @@ export interface RecordSetting {
   problem: FieldSetting['problem'];
   /** The record's id from its kind and key values. */
   recordId: (kind: RecordRule['kind'], key: readonly string[]) => string;
+  policy?: CompiledPolicy | undefined;
 }
 
 interface Named<T> {
@@ -44,6 +46,8 @@ interface Fields {
   rank: Field<number | string> | undefined;
   dimensions: Named<string>[];
   measures: Named<number>[];
+  /** Whose data it is, where the policy seals a field. */
+  subject: Field<string> | undefined;
 }
 
 export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordMapper {
@@ -120,6 +124,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
     rank: rankOf(profile, at('', '', false)),
     dimensions: named('dimensions', textField),
     measures: named('measures', numberField),
+    subject: subjectField(rule, setting, at('subject', '', true)),
   };
 }
 
@@ -129,12 +134,19 @@ function rankOf({ dedupe }: Profile, setting: FieldSetting): Fields['rank'] {
   return rankField(dedupe.by, { ...setting, rule: 'dedupe.by', pointer: '/dedupe/by' });
 }
 
-function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting): Build {
+function subjectField(rule: RecordRule, { policy, index }: RecordSetting, at: FieldSetting): Field<string> | undefined {
+  const subject = policy?.policy.subject;
+  if (subject === undefined || !needsSubject(policy!.policy, rule, index)) return undefined;
+  return textField(subject, { ...at, rule: 'policy.subject', pointer: '/policy/subject' });
+}
+
+function builder(rule: RecordRule, fields: Fields, { recordId, policy, index }: RecordSetting): Build {
   const { kind } = rule;
   const { key, dimensions, measures } = fields;
   const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
   const unit = kind === 'metric' ? (valueUnit ?? rule.unit ?? '') : '';
   const skips = rule.on_missing === 'skip';
+  const guard = policy === undefined ? undefined : guardRecord(rule, index, fields, policy);
   const keyValues: string[] = [];
   return (row, place, attempt) => {
     keyValues.length = 0;
@@ -177,7 +189,9 @@ function builder(rule: RecordRule, fields: Fields, { recordId }: RecordSetting):
       row: place.row,
       recordHash: '',
     };
-    return fields.rank === undefined ? record : Object.assign(record, { rank, rankExact });
+    const ranked = fields.rank === undefined ? record : Object.assign(record, { rank, rankExact });
+    if (guard === undefined) return ranked;
+    return guard(ranked, row, attempt) ?? (attempt.missed && skips ? skipped : attempt.failures);
   };
 }
 

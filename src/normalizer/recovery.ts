@@ -32,4 +32,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
     'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
   contract_violation:
     'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
+  policy_violation:
+    'Say in the policy what becomes of the field (hash, mask, tokenise, encrypt, or allow with a reason) in a new version of the profile, or leave it out.',
+  subject_erased:
+    'Discard the row: its subject asked to be forgotten, and the raw payload still holds it until it is removed.',
 };

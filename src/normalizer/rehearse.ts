@@ -1,11 +1,12 @@
 import type { RawRef, ReasonCode } from '#contracts';
-import { type BlobStore, type CanonicalStore, decodeRecords, type Relational } from '#storage';
+import { type BlobStore, type CanonicalStore, decodeRecords, type KeyStore, type Relational } from '#storage';
 import { type Batch, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
 import type { Mapper } from './mapper.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
+import { gatherResources, previewVault } from './resources.ts';
 import { sharesRanges } from './whole-reader.ts';
 
 export interface RehearseDeps {
@@ -13,6 +14,7 @@ export interface RehearseDeps {
   blobs: BlobStore;
   canonical: CanonicalStore;
   mapper: Mapper;
+  keys: KeyStore;
 }
 
 /** Maps the payloads and counts; writes nothing. */
@@ -146,11 +148,15 @@ interface PayloadWork {
 }
 
 /** Returns how many bytes the payload holds, decoded. */
-async function judgePayload({ blobs, mapper }: RehearseDeps, work: PayloadWork): Promise<number> {
+async function judgePayload(deps: RehearseDeps, work: PayloadWork): Promise<number> {
   const { task, raw, frame, into, result, rows } = work;
-  const open = (): AsyncIterable<Uint8Array> => blobs.read(raw.bucket, raw.sha256);
+  const open = (): AsyncIterable<Uint8Array> => deps.blobs.read(raw.bucket, raw.sha256);
   let decoded = 0;
-  for await (const batch of batches({ open, profile: task.profile.profile, frame, signal: task.signal, mapper })) {
+  const { profile } = task.profile;
+  const resources = await gatherResources(deps, task.tenantId, profile);
+  const vault = previewVault(deps.keys, task.tenantId);
+  const input = { open, profile, frame, signal: task.signal, mapper: deps.mapper };
+  for await (const batch of batches({ ...input, resources, vault })) {
     for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
       result.counts[key] += batch.counts[key];
     }

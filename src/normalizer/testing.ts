@@ -4,7 +4,9 @@ import type { Counts, Profile, RecordRule } from '#contracts';
 import { type CanonicalRecord, decodeRecords } from '#storage';
 import { type Batch, type BatchLimits, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
+import { fixtureKeys } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
+import type { Vault } from './sealing.ts';
 
 export interface Ran {
   batches: Batch[];
@@ -18,6 +20,7 @@ export interface RunOptions {
   chunks?: readonly number[];
   caps?: RowCaps;
   limits?: BatchLimits;
+  vault?: Vault;
 }
 
 export function event(rule: Partial<RecordRule> = {}): RecordRule {
@@ -43,9 +46,9 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
   const found: Batch[] = [];
   const signal = new AbortController().signal;
   const { caps, limits } = options;
-  for await (const batch of batches({ open: () => cut(bytes, options.chunks), profile, frame, signal, caps, limits })) {
-    found.push(batch);
-  }
+  const open = () => cut(bytes, options.chunks);
+  const keys = { ...fixtureKeys(), ...(options.vault === undefined ? {} : { vault: options.vault }) };
+  for await (const batch of batches({ open, profile, frame, signal, caps, limits, ...keys })) found.push(batch);
   const counts = emptyCounts();
   for (const batch of found)
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];

@@ -37,10 +37,10 @@ export function createThreadMapper({ threads, logger }: { threads: number; logge
   }
 
   return {
-    async *map(task: MappingTask, open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Batch, void, undefined> {
+    async *map(task: MappingTask, open, vault): AsyncGenerator<Batch, void, undefined> {
       const thread = await take();
       try {
-        yield* thread.map(task, open);
+        yield* thread.map(task, open, vault);
       } finally {
         giveBack(thread);
       }

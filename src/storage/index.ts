@@ -25,6 +25,7 @@ export { archiveFiles, decodePayload, decodedBytes } from './payload/decode.ts';
 export { isDamage, layerOf, nextFile } from './payload/layer.ts';
 export type { Compression, DecodedPiece, PayloadDamage, PayloadLayer } from './payload/layer.ts';
 export { readPayloadRange } from './payload/read-range.ts';
+export { createKeyStore, type KeyStore, type KeptToken } from './relational/key-store.ts';
 export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';

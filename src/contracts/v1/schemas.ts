@@ -41,19 +41,20 @@ import s38 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json
 import s39 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
 import s40 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
 import s41 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s54 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s55 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -99,17 +100,18 @@ export const schemas = {
   'jobs/job': s39,
   'jobs/run': s40,
   'jobs/step': s41,
-  'profiles/profile': s42,
-  'quarantine/quarantine-record': s43,
-  'quarantine/reason-codes': s44,
-  'raw/raw-ref': s45,
-  'reports/manifest': s46,
-  'reports/projection': s47,
-  'reports/query-result': s48,
-  'reports/query': s49,
-  'reports/report': s50,
-  'sources/source': s51,
-  'sources/workspace': s52,
-  'telemetry/job-status': s53,
-  'telemetry/log': s54,
+  'policies/policy': s42,
+  'profiles/profile': s43,
+  'quarantine/quarantine-record': s44,
+  'quarantine/reason-codes': s45,
+  'raw/raw-ref': s46,
+  'reports/manifest': s47,
+  'reports/projection': s48,
+  'reports/query-result': s49,
+  'reports/query': s50,
+  'reports/report': s51,
+  'sources/source': s52,
+  'sources/workspace': s53,
+  'telemetry/job-status': s54,
+  'telemetry/log': s55,
 } as const;

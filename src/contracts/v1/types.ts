@@ -19,14 +19,38 @@ export type Uuid = string;
 export type Timestamp = string;
 export type Semver = string;
 /**
- * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal.
+ * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal. Under a policy HMAC-SHA-256 with the tenant's key instead.
  */
 export type RecordId = string;
-export type RecordKind = 'metric' | 'event' | 'entity';
+/**
+ * deny: the candidate is quarantined; redact: the finding is replaced in its text; allow: nothing
+ */
+export type PolicyDefault = 'deny' | 'redact' | 'allow';
 /**
  * A path (RFC 9535 singular query, or its shorthand: `a.b[0]`, a CSV column), or a rule.
  */
 export type FieldRule = string | Rule;
+/**
+ * what is looked for
+ */
+export type Detector =
+  | 'email'
+  | 'iban'
+  | 'card'
+  | 'fr_nir'
+  | 'it_codice_fiscale'
+  | 'es_dni'
+  | 'uk_nino'
+  | 'us_ssn'
+  | 'de_steuer_id'
+  | 'se_personnummer'
+  | 'nl_bsn'
+  | 'phone'
+  | 'ip'
+  | 'date_of_birth'
+  | 'mrn'
+  | 'icd10';
+export type RecordKind = 'metric' | 'event' | 'entity';
 /**
  * What is measured, what happened, or what type of thing it is.
  */
@@ -54,7 +78,9 @@ export type ReasonCode =
   | 'value_not_mapped'
   | 'pattern_mismatch'
   | 'expression_failed'
-  | 'contract_violation';
+  | 'contract_violation'
+  | 'policy_violation'
+  | 'subject_erased';
 export type QueryColumn =
   | string
   | {
@@ -166,6 +192,10 @@ export interface ContractsV1 {
   Run_failure?: FailureInfo;
   Run?: Run;
   Step?: Step;
+  Policy_default?: PolicyDefault;
+  Policy_detector?: Detector;
+  Policy_fieldPolicy?: FieldPolicy;
+  Policy?: Policy;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
   Profile_replacement?: Replacement;
@@ -430,6 +460,10 @@ export interface Profile {
    * texts that mean missing in every field (the empty text always does)
    */
   null_values?: string[];
+  /**
+   * what becomes of personal data: the id of a policy in policies/, or a policy. With one, record ids are keyed hashes
+   */
+  policy?: Id | Policy;
   records: RecordRule[];
   dedupe?: Dedupe;
 }
@@ -452,45 +486,45 @@ export interface PayloadLimits {
    */
   decoded_ratio?: number;
 }
-export interface RecordRule {
-  kind: RecordKind;
-  name: FieldRule;
+/**
+ * What becomes of personal data that a profile's records would hold. Stands in a profile, or in a file of policies/ that profiles name.
+ */
+export interface Policy {
+  policy?: Id;
+  use?: Id;
+  description?: string;
   /**
-   * fields whose values identify the record
+   * ISO 3166 code of the country of phone numbers that are written without +
    */
-  key: FieldRule[];
+  country?: string;
   /**
-   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
+   * what becomes of a finding in a field that `fields` does not name (default: deny for every detector)
    */
-  unpivot?: {
-    columns?: string[];
-    exclude?: string[];
-    /**
-     * an empty cell (default skip)
-     */
-    on_missing?: 'skip' | 'quarantine';
+  detectors?: {
+    email?: PolicyDefault;
+    iban?: PolicyDefault;
+    card?: PolicyDefault;
+    fr_nir?: PolicyDefault;
+    it_codice_fiscale?: PolicyDefault;
+    es_dni?: PolicyDefault;
+    uk_nino?: PolicyDefault;
+    us_ssn?: PolicyDefault;
+    de_steuer_id?: PolicyDefault;
+    se_personnummer?: PolicyDefault;
+    nl_bsn?: PolicyDefault;
+    phone?: PolicyDefault;
+    ip?: PolicyDefault;
+    date_of_birth?: PolicyDefault;
+    mrn?: PolicyDefault;
+    icd10?: PolicyDefault;
   };
+  subject?: FieldRule;
   /**
-   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
+   * by field of the records: `dimensions.email`, or `records[1].dimensions.email` of one record rule alone
    */
-  explode?: string | Explode;
-  /**
-   * CEL condition of each candidate; false skips it
-   */
-  when?: string;
-  ts?: FieldRule;
-  value?: FieldRule;
-  unit?: string;
-  dimensions?: {
-    [k: string]: FieldRule;
+  fields?: {
+    [k: string]: FieldPolicy;
   };
-  measures?: {
-    [k: string]: FieldRule;
-  };
-  /**
-   * a required field is missing (default quarantine)
-   */
-  on_missing?: 'skip' | 'quarantine';
 }
 export interface Rule {
   /**
@@ -609,6 +643,68 @@ export interface NumberFormat {
    * a number with a percent sign behind it is hundredths: 12.5 % is 0.125 (default false)
    */
   percent?: boolean;
+}
+export interface FieldPolicy {
+  /**
+   * deny: a finding quarantines; allow: stays, for a reason; redact: findings are replaced; mask, hash, tokenise, encrypt: the whole value, whatever it holds
+   */
+  action: 'deny' | 'allow' | 'redact' | 'mask' | 'hash' | 'tokenise' | 'encrypt';
+  /**
+   * what the field is likely to hold, so that forms are found that are too common elsewhere
+   */
+  contains?: Detector[];
+  /**
+   * of the field's phone numbers (default: the policy's)
+   */
+  country?: string;
+  /**
+   * why `allow` is right
+   */
+  reason?: string;
+  /**
+   * how many characters `mask` shows at the end (default 4), never more than a quarter of the value
+   */
+  keep_last?: number;
+}
+export interface RecordRule {
+  kind: RecordKind;
+  name: FieldRule;
+  /**
+   * fields whose values identify the record
+   */
+  key: FieldRule[];
+  /**
+   * one candidate per named column (or per column that is not excluded); rules see @column and @cell
+   */
+  unpivot?: {
+    columns?: string[];
+    exclude?: string[];
+    /**
+     * an empty cell (default skip)
+     */
+    on_missing?: 'skip' | 'quarantine';
+  };
+  /**
+   * a list in the row: one candidate for each of its items; rules see @item (and @item.x) and @index
+   */
+  explode?: string | Explode;
+  /**
+   * CEL condition of each candidate; false skips it
+   */
+  when?: string;
+  ts?: FieldRule;
+  value?: FieldRule;
+  unit?: string;
+  dimensions?: {
+    [k: string]: FieldRule;
+  };
+  measures?: {
+    [k: string]: FieldRule;
+  };
+  /**
+   * a required field is missing (default quarantine)
+   */
+  on_missing?: 'skip' | 'quarantine';
 }
 export interface Explode {
   /**
