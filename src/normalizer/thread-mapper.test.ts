@@ -1,14 +1,18 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Profile } from '#contracts';
 import { canonicalJson, ChartlyError, sha256Hex, silentLogger } from '#kit';
 import type { Batch } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import { createMapper, inlineMapper, type Mapper } from './mapper.ts';
+import { fixtureKeys } from './resources.ts';
+import type { Vault } from './sealing.ts';
 import { event, profileOf } from './testing.ts';
 
 const threads = createMapper({ threads: 2, logger: silentLogger });
 afterAll(() => threads.close());
 
 const profile = profileOf('ndjson', [event({ dimensions: { name: 'name' }, measures: { n: 'n' } })]);
+const keys = fixtureKeys();
 const limits = { candidates: 100, weight: 1 << 20 };
 
 function payloadOf(rows: number): Buffer {
@@ -19,12 +23,17 @@ function payloadOf(rows: number): Buffer {
 
 interface Asked {
   mapper: Mapper;
+  policy?: Profile['policy'];
+  vault?: Vault;
   chunk?: number;
   signal?: AbortSignal;
   sha256?: string;
 }
 
-function mapped(payload: Buffer, { mapper, chunk = 5_000, signal, sha256 }: Asked): AsyncGenerator<Batch> {
+function mapped(
+  payload: Buffer,
+  { mapper, chunk = 5_000, signal, sha256, policy, vault = keys.vault }: Asked,
+): AsyncGenerator<Batch> {
   const frame = {
     tenantId: 'default',
     sourceId: 'test',
@@ -39,7 +48,8 @@ function mapped(payload: Buffer, { mapper, chunk = 5_000, signal, sha256 }: Aske
     // Copies: a chunk's memory goes to the thread.
     for (let at = 0; at < payload.length; at += chunk) yield new Uint8Array(payload.subarray(at, at + chunk));
   }
-  return batches({ open, profile, frame, signal: signal ?? new AbortController().signal, mapper, limits });
+  const given = { profile: policy === undefined ? profile : { ...profile, policy }, resources: keys.resources, vault };
+  return batches({ open, ...given, frame, signal: signal ?? new AbortController().signal, mapper, limits });
 }
 
 async function all(generator: AsyncGenerator<Batch>): Promise<Batch[]> {
@@ -99,6 +109,18 @@ describe('mapping threads', () => {
     for await (const batch of mapped(payload, { mapper: threads })) if (batch.chunk === 1) break;
     const rest = await Promise.all([1, 2, 3].map(() => all(mapped(payload, { mapper: threads }))));
     expect(rest.map((found) => found.length)).toEqual([30, 30, 30]);
+  });
+
+  it('ask for keys of subjects where they are, and pass on that there are none', async () => {
+    const policy: Profile['policy'] = { subject: 'id', fields: { 'dimensions.name': { action: 'encrypt' } } };
+    const payload = payloadOf(1_500);
+    const here = await all(mapped(payload, { mapper: inlineMapper, policy }));
+    expect(plain(await all(mapped(payload, { mapper: threads, policy })))).toEqual(plain(here));
+    expect(plain(here)).not.toEqual(plain(await all(mapped(payload, { mapper: inlineMapper }))));
+    const away = new ChartlyError('storage_unavailable', 'away', { retryable: true });
+    const vault: Vault = { ...keys.vault, subjectKeys: () => Promise.reject(away) };
+    await expect(all(mapped(payload, { mapper: threads, policy, vault }))).rejects.toBe(away);
+    expect(plain(await all(mapped(payload, { mapper: threads, policy })))).toEqual(plain(here));
   });
 
   it('pass on what opening the payload throws, and what is wrong with the profile', async () => {
