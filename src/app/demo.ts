@@ -84,7 +84,8 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
     const { system } = serving;
     const context: RequestContext = { tenantId, actor, requestId: 'demo' };
     emit({ type: 'stage', text: 'Applying the example workspace' });
-    const { documents } = await readWorkspace(demoDir);
+    const { documents, references } = await readWorkspace(demoDir);
+    for (const { content } of references) await system.normalizer.storeReference(content);
     const applied = await system.orchestrator.apply(context, documents);
     const sourceIds = applied.filter(({ kind }) => kind === 'source').map(({ id }) => id);
 

@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Counts, type Profile, type ReasonCode, validator } from '#contracts';
 import { ChartlyError, isoMs } from '#kit';
-import { preview, type Preview } from '#normalizer';
+import { type GivenEntity, localLookups, preview, type Preview } from '#normalizer';
 import { readWorkspace } from './workspace.ts';
 
 /** What a fixture expects; what it leaves out is not looked at. */
@@ -30,14 +30,16 @@ const payloadFile = /^(.+?)\.(?:(?:json|ndjson|csv|tsv|txt|xml|parquet)(?:\.gz|\
  * Errors: those of reading a workspace; `profile_invalid`; `validation_failed` for an expected file that is none.
  */
 export async function testProfiles(dir: string, update: boolean): Promise<FixtureResult[]> {
-  const { documents } = await readWorkspace(dir);
+  const { documents, references } = await readWorkspace(dir);
+  const files = new Map(references.map(({ sha256, content }) => [sha256, content]));
   const results: FixtureResult[] = [];
   for (const { kind, spec, file } of documents) {
     if (kind !== 'profile') continue;
     const profile = checked(spec, file);
     const folder = `profiles/${profile.profile}.fixtures`;
+    const lookups = localLookups(profile, files, await entitiesIn(join(dir, folder), profile));
     for (const { name, payload } of await payloadsIn(join(dir, folder))) {
-      const result = await runFixture(profile, join(dir, folder), name, payload, update);
+      const result = await runFixture({ profile, lookups }, join(dir, folder), name, payload, update);
       results.push({ profile: profile.profile, fixture: `${folder}/${payload}`, ...result });
     }
   }
@@ -63,16 +65,56 @@ async function payloadsIn(folder: string): Promise<{ name: string; payload: stri
     .toSorted((a, b) => (a.payload < b.payload ? -1 : 1));
 }
 
+/** Entities to look up in stand in `lookups/TABLE.ndjson` beside the payloads, one a line. */
+async function entitiesIn(folder: string, profile: Profile): Promise<Map<string, GivenEntity[]>> {
+  const entities = new Map<string, GivenEntity[]>();
+  for (const [name, table] of Object.entries(profile.lookups ?? {})) {
+    if (table.entities === undefined) continue;
+    const file = join(folder, 'lookups', `${name}.ndjson`);
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    entities.set(
+      name,
+      text
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map((line) => entityOf(line, file)),
+    );
+  }
+  return entities;
+}
+
+function entityOf(line: string, file: string): GivenEntity {
+  try {
+    const value = JSON.parse(line) as GivenEntity;
+    const isTime = value.ts === undefined || !Number.isNaN(Date.parse(value.ts));
+    if (typeof value.dimensions === 'object' && isTime) return value;
+  } catch {
+    // Told below, as every other line that is none.
+  }
+  throw new ChartlyError('validation_failed', `${file} holds a line that is no entity.`, {
+    action:
+      'Write one entity a line, as {"ts": "2026-01-01T00:00:00Z", "dimensions": {"id": "C1", "city": "Bonn"}}; ts may be left out.',
+  });
+}
+
 type Outcome = Pick<FixtureResult, 'outcome' | 'differences'>;
 
+interface Tested {
+  profile: Profile;
+  lookups: ReturnType<typeof localLookups>;
+}
+
 async function runFixture(
-  profile: Profile,
+  { profile, lookups }: Tested,
   folder: string,
   name: string,
   payload: string,
   update: boolean,
 ): Promise<Outcome> {
-  const found = actual(await preview(profile, () => createReadStream(join(folder, payload))));
+  const found = actual(await preview(profile, () => createReadStream(join(folder, payload)), { lookups }));
   const path = join(folder, `${name}.expected.json`);
   const before = await readFile(path, 'utf8').catch(() => undefined);
   if (update) {

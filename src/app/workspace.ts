@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { type Policy, validator, type Workspace } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import type { WorkspaceDocument } from '#orchestrator';
+import { pinLookups, type ReferenceFile } from './pin-lookups.ts';
 import { addPolicy, withPolicy } from './policies.ts';
 import { parseYaml, type Position, type SourceText } from './yaml-source.ts';
 
 export interface LoadedWorkspace {
   workspace: Workspace;
-  /** `file` is relative to the workspace. Ordered by kind, then file. */
+  /** `file` is relative to the workspace. Ordered by kind, then file. Profiles name the content of their reference files. */
   documents: (WorkspaceDocument & { file: string })[];
+  /** Contents of the reference files that profiles name. */
+  references: ReferenceFile[];
   /**
    * Where a file says what an RFC 6901 pointer names: the key when there is one, else the nearest thing around it.
    * Lines and columns count from 1. Undefined for a file that is not of this workspace.
@@ -23,7 +26,8 @@ const folders = { source: 'sources', profile: 'profiles', report: 'reports' } as
 
 /**
  * Reads a workspace without judging its documents. Errors: `not_found` when the directory is no workspace;
- * `workspace_invalid` with file, line and column of everything that is not YAML, or not as chartly.yaml must be.
+ * `workspace_invalid` with file, line and column of everything that is not YAML, or not as chartly.yaml
+ * must be, and of reference files that cannot be read.
  */
 export async function readWorkspace(dir: string): Promise<LoadedWorkspace> {
   const texts = new Map<string, SourceText>();
@@ -54,10 +58,22 @@ export async function readWorkspace(dir: string): Promise<LoadedWorkspace> {
       documents.push({ kind, file, spec: kind === 'profile' ? withPolicy(spec, policies) : spec });
     }
   }
+  const references: ReferenceFile[] = [];
+  const isProfile = validator('profiles/profile');
+  for (const document of documents) {
+    const { kind, file, spec } = document;
+    if (kind !== 'profile' || !isProfile(spec) || spec.lookups === undefined) continue;
+    const pinned = await pinLookups(spec, dir);
+    document.spec = pinned.profile;
+    references.push(...pinned.references);
+    problems.push(
+      ...pinned.problems.map((problem) => ({ file, ...problem, ...texts.get(file)?.locate(problem.pointer ?? '') })),
+    );
+  }
   const locate = (file: string, pointer: string): Position | undefined => texts.get(file)?.locate(pointer);
   if (problems.length === 0) problems.push(...checkManifest(workspace, locate));
   if (problems.length > 0) throw invalid(problems);
-  return { workspace: workspace as Workspace, documents, locate };
+  return { workspace: workspace as Workspace, documents, references, locate };
 }
 
 function checkManifest(value: unknown, locate: LoadedWorkspace['locate']): ErrorDetail[] {

@@ -9,12 +9,14 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
+import { sendReferences } from './send-references.ts';
 import { table } from './table.ts';
 import { paint } from './text.ts';
 
 /** The part of a loaded workspace that is used here. */
 interface LoadedWorkspace {
   documents: { kind: 'source' | 'profile' | 'report'; file: string; spec: unknown }[];
+  references: { content: Buffer }[];
   locate: (file: string, pointer: string) => { line: number; column: number } | undefined;
 }
 
@@ -81,6 +83,7 @@ async function send(dir: string, options: ApplyOptions, dryRun: boolean): Promis
   const request: ApplyRequest = { documents, dry_run: dryRun, stage: options.stage };
   try {
     return await withSession(options, async ({ api }) => {
+      await sendReferences(api, workspace.references);
       const { items } = await api.post<{ items: AppliedDocumentView[] }>('/v1/apply', request);
       return items;
     });

@@ -9,6 +9,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
+import { sendReferences } from './send-references.ts';
 import { showPreview } from './show-preview.ts';
 
 export function addDiff(profile: Command, { io }: CommandContext): void {
@@ -21,8 +22,12 @@ export function addDiff(profile: Command, { io }: CommandContext): void {
   ).option('--source <source>', 'whose payloads (needed when several sources use the profile)');
   example(diff, 'chartly profile diff movies@1.0.0 profiles/movies.yaml').action(
     async (a: string, b: string, options: ConnectionOptions & { source?: string }) => {
-      const request = { a: await chooseProfile(a), b: await chooseProfile(b), source: options.source };
-      const preview = await withSession(options, ({ api }) => api.post<ReplayPreview>('/v1/profiles/diff', request));
+      const [first, second] = [await chooseProfile(a), await chooseProfile(b)];
+      const request = { a: first.choice, b: second.choice, source: options.source };
+      const preview = await withSession(options, async ({ api }) => {
+        await sendReferences(api, [...first.references, ...second.references]);
+        return api.post<ReplayPreview>('/v1/profiles/diff', request);
+      });
       if (options.json === true) printJson(io, preview);
       else io.out(showPreview(io, preview));
     },

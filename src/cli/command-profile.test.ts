@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,6 +90,55 @@ describe('profile test', () => {
     expect((await runCommand(['profile', 'test', dir])).code).toBe(0);
     const written = JSON.parse(await readFile(join(folder, 'two-rows.expected.json'), 'utf8')) as object;
     expect(written).toMatchObject({ counts: { candidates: 4, records: 3, quarantined: 1 } });
+  });
+
+  it('looks values up in the reference files of the workspace, and in entities that stand beside the payloads', async () => {
+    const dir = join(root, 'lookups');
+    const folder = join(dir, 'profiles/orders.fixtures');
+    await mkdir(join(folder, 'lookups'), { recursive: true });
+    const files = {
+      'chartly.yaml': 'workspace: shop\n',
+      'reference.csv': 'sku,title\n1,Pen\n',
+      'profiles/orders.yaml': `profile: orders
+version: 1.0.0
+format: csv
+lookups:
+  products: { file: reference.csv, key: sku }
+  customers: { entities: { name: customer }, key: id }
+records:
+  - kind: event
+    name: order
+    key: [n]
+    ts: at
+    dimensions:
+      title: { lookup: { in: products, key: sku, field: title } }
+      tier: { lookup: { in: customers, key: who, field: tier } }
+`,
+      'profiles/orders.fixtures/two.csv': 'n,at,sku,who\n1,2026-01-01,1,a\n2,2026-03-01,1,a\n3,2026-03-01,2,b\n',
+      'profiles/orders.fixtures/two.expected.json': JSON.stringify({
+        records: [{ dimensions: { title: 'Pen', tier: 'new' } }, { dimensions: { title: 'Pen', tier: 'gold' } }],
+        quarantined: [
+          { reason_code: 'lookup_missed', rule: 'records[0].dimensions.tier', row: 2 },
+          { reason_code: 'lookup_missed', rule: 'records[0].dimensions.title', row: 2 },
+        ],
+      }),
+      'profiles/orders.fixtures/lookups/customers.ndjson':
+        '{"dimensions":{"id":"a","tier":"new"}}\n{"ts":"2026-02-01T00:00:00Z","dimensions":{"id":"a","tier":"gold"}}\n',
+    };
+    for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);
+    expect(await runCommand(['profile', 'test', dir])).toEqual({
+      code: 0,
+      out: 'passed  profiles/orders.fixtures/two.csv\n',
+      err: '',
+    });
+
+    await rm(join(dir, 'reference.csv'));
+    const gone = await runCommand(['profile', 'test', dir]);
+    expect(gone.code).toBe(1);
+    expect(gone.err).toMatch(/profiles\/orders\.yaml:5:\d+: there is no file reference\.csv in the workspace/);
+    await symlink(join(root, 'outside.csv'), join(dir, 'reference.csv'));
+    await writeFile(join(root, 'outside.csv'), 'sku,title\n');
+    expect((await runCommand(['profile', 'test', dir])).err).toContain('leads outside of the workspace');
   });
 
   it('takes a payload without an expected file for a mismatch', async () => {

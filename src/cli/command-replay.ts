@@ -10,6 +10,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
+import { sendReferences } from './send-references.ts';
 import { showPreview } from './show-preview.ts';
 import { waitForRun } from './wait-for-run.ts';
 
@@ -44,9 +45,11 @@ export function replayCommand(program: Command, context: CommandContext): void {
     'chartly replay movies --from 2026-01-01',
   ).action(async (source: string, options: Options) => {
     const { from, to } = options;
-    const request: ReplayRequest = { source, from, to, ...(await profilePart(options)) };
+    const { part, references } = await profilePart(options);
+    const request: ReplayRequest = { source, from, to, ...part };
     if (options.preview === true) request.preview = true;
     const answer = await withSession(options, async ({ api, embedded }): Promise<Replay> => {
+      await sendReferences(api, references);
       const replay = await api.post<Replay>('/v1/replays', request);
       if (replay.run === undefined || (options.wait !== true && !embedded)) return replay;
       return { run: await waitForRun(io, api, replay.run.run_id) };
@@ -57,19 +60,36 @@ export function replayCommand(program: Command, context: CommandContext): void {
   });
 }
 
-async function profilePart(options: Options): Promise<Pick<ReplayRequest, 'profile' | 'profile_version'>> {
-  if (options.profile === undefined) return {};
-  const choice = await chooseProfile(options.profile);
-  if ('applied' in choice) return { profile_version: choice.applied.slice(choice.applied.indexOf('@') + 1) };
-  if (options.preview === true) return choice;
+interface ProfilePart {
+  part: Pick<ReplayRequest, 'profile' | 'profile_version'>;
+  references: References;
+}
+
+async function profilePart(options: Options): Promise<ProfilePart> {
+  if (options.profile === undefined) return { part: {}, references: [] };
+  const { choice, references } = await chooseProfile(options.profile);
+  if ('applied' in choice) {
+    return { part: { profile_version: choice.applied.slice(choice.applied.indexOf('@') + 1) }, references };
+  }
+  if (options.preview === true) return { part: choice, references };
   throw usage('A profile file can be previewed only: add --preview, or apply it and replay.');
 }
 
+/** Contents of the reference files of a profile. */
+type References = readonly { content: Buffer }[];
+
+export interface ChosenProfile {
+  choice: { applied: string } | { profile: Profile };
+  /** To be sent before the profile is. */
+  references: References;
+}
+
 /** `id@1.0.0` is a registered version; anything else a file. */
-export async function chooseProfile(text: string): Promise<{ applied: string } | { profile: Profile }> {
-  if (/^[a-z0-9][\w.-]*@\d+\.\d+\.\d+/.test(text)) return { applied: text };
+export async function chooseProfile(text: string): Promise<ChosenProfile> {
+  if (/^[a-z0-9][\w.-]*@\d+\.\d+\.\d+/.test(text)) return { choice: { applied: text }, references: [] };
   const { readProfile } = await import('#app');
-  return { profile: await readProfile(text) };
+  const { profile, references } = await readProfile(text);
+  return { choice: { profile }, references };
 }
 
 /** A time as ISO 8601 has it, in UTC when it names no zone. */

@@ -15,6 +15,7 @@ import {
   type ConnectionOptions,
 } from './command.ts';
 import type { Page } from './page.ts';
+import { sendReferences } from './send-references.ts';
 import { table } from './table.ts';
 import { count } from './text.ts';
 import { waitForRun } from './wait-for-run.ts';
@@ -34,10 +35,12 @@ function previewCommand(quarantine: Command, { io }: CommandContext): void {
     .option('--profile <profile>', 'a registered version, as movies@1.1.0, or a file (default the active version)');
   example(preview, 'chartly quarantine preview --source movies --profile profiles/movies.yaml').action(
     async (options: ConnectionOptions & { source?: string; profile?: string }) => {
-      const choice = options.profile === undefined ? {} : await chooseProfile(options.profile);
-      const page = await withSession(options, ({ api }) =>
-        api.post<Page<RecoveryPreview>>('/v1/quarantine/preview', { source: options.source, ...choice }),
-      );
+      const chosen = options.profile === undefined ? undefined : await chooseProfile(options.profile);
+      const choice = chosen?.choice ?? {};
+      const page = await withSession(options, async ({ api }) => {
+        await sendReferences(api, chosen?.references ?? []);
+        return api.post<Page<RecoveryPreview>>('/v1/quarantine/preview', { source: options.source, ...choice });
+      });
       if (options.json === true) return printJson(io, page);
       if (page.items.length === 0) io.out('no open rows\n');
       for (const item of page.items) {

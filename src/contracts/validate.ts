@@ -26,6 +26,8 @@ export interface ContractTypes {
   'api/recovery-preview': T.RecoveryPreview;
   'api/recovery-preview-request': T.RecoveryPreviewRequest;
   'api/recovery-request': T.RecoveryRequest;
+  'api/reference': T.Reference;
+  'api/reference-upload': T.ReferenceUpload;
   'api/replay': T.Replay;
   'api/replay-preview': T.ReplayPreview;
   'api/replay-request': T.ReplayRequest;

@@ -13,6 +13,7 @@ import { artifactRoutes } from './routes-artifacts.ts';
 import { auditRoutes } from './routes-audit.ts';
 import { deadLetterRoutes } from './routes-dlq.ts';
 import { documentRoutes } from './routes-documents.ts';
+import { referenceRoutes } from './routes-references.ts';
 import { healthRoutes, registerProbes } from './routes-health.ts';
 import { keyRoutes } from './routes-keys.ts';
 import { registerPages } from './routes-pages.ts';
@@ -85,6 +86,7 @@ function allEndpoints(deps: GatewayDeps): Endpoint[] {
   return [
     sourceRoutes,
     documentRoutes,
+    referenceRoutes,
     runRoutes,
     deadLetterRoutes,
     quarantineRoutes,

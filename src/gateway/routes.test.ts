@@ -51,6 +51,11 @@ const cases: Case[] = [
     url: () => `/v1/sources/${earthquakes}/ingest`,
   },
   {
+    route: 'POST /v1/references',
+    needs: 'operator',
+    body: () => example('api/examples/valid/reference-upload-small.json'),
+  },
+  {
     route: 'POST /v1/apply',
     needs: 'operator',
     body: async () => ({

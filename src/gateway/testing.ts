@@ -282,6 +282,8 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
 function scriptedNormalizer({ quarantined }: Things): Normalizer {
   return {
     check: () => {},
+    checkTables: async () => {},
+    storeReference: async (content) => ({ sha256: sha256Hex(content), size: content.length }),
     normalize: async () => missing('payload'),
     judge: async () => missing('payload'),
     rehearse: async () => missing('payload'),

@@ -24,6 +24,10 @@ export interface Site {
 export class Attempt {
   part: Part | undefined = undefined;
   failures: Failure[] = [];
+  /** The candidate's time, once it is read; for look-ups in time. */
+  tsMs: number | undefined = undefined;
+  /** The key of the last look-up that found nothing. */
+  missedKey = '';
   /** A required field is missing. */
   missed = false;
   /** Set by an int64 or decimal whose value a double cannot hold. */

@@ -5,6 +5,7 @@ import type { Batch } from './batch-builder.ts';
 import type { BatchFrame } from './contract-check.ts';
 import type { BatchReceipt } from './index.ts';
 import { rootOfLeaves, sortedLeaves } from './leaves.ts';
+import type { Resources } from './resources.ts';
 import { writeRejections } from './quarantine-writer.ts';
 
 export interface WriterDeps {
@@ -26,6 +27,7 @@ export async function writeBatch(
   frame: BatchFrame,
   runId: string,
   batch: Batch,
+  resources: Resources,
 ): Promise<{ receipt: BatchReceipt; written: WriteResult }> {
   const { batchId, chunk, records, counts } = batch;
   // Started first: the engine works while the leaves are hashed here.
@@ -59,9 +61,15 @@ export async function writeBatch(
         deduplicated: counts.deduplicated,
         skipped: counts.skipped,
         chunk,
+        ...lookedUp(resources),
       },
     },
   ]);
   const receipt = { batchId, chunk, revision: frame.revision, counts, leavesSha256, merkleRoot, ledgerSeq: entry!.seq };
   return { receipt, written: await stored };
+}
+
+/** The digests of the tables that the batch was mapped with. */
+function lookedUp({ lookups = {} }: Resources): Record<string, string> {
+  return Object.fromEntries(Object.entries(lookups).map(([name, { sha256 }]) => [`lookup_${name}`, sha256]));
 }

@@ -13,6 +13,10 @@ import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } fro
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { dialectOf, isTable } from './csv-dialect.ts';
+import { formatOf } from './lookup-file.ts';
+import { createTables } from './lookup-table.ts';
+import { fieldRules } from './lookup-uses.ts';
+import type { Lookups } from './lookup-resources.ts';
 import { streamingSteps } from './select-path.ts';
 import { zoneOf } from './zone.ts';
 
@@ -27,11 +31,14 @@ export interface CompiledProfile {
   sealing?: CompiledPolicy | undefined;
 }
 
-/** Compiles a profile. `keys`: needed to map by one with a policy, not to check it. Throws `profile_invalid` with one detail for each thing wrong. */
+/**
+ * Compiles a profile. `given`: needed to map by one with a policy or look-ups, not to check it.
+ * Throws `profile_invalid` with one detail for each thing wrong.
+ */
 export function compileProfile(
   profile: Profile,
   recordId: RecordSetting['recordId'],
-  keys?: TenantKeys,
+  given: { keys?: TenantKeys | undefined; lookups?: Lookups | undefined } = {},
 ): CompiledProfile {
   const details: ErrorDetail[] = [];
   const problem = (pointer: string, message: string): void => {
@@ -48,6 +55,8 @@ export function compileProfile(
   checkLayer(profile, problem);
   checkKeys(profile.records, problem);
   checkCombined(profile, problem);
+  checkLookups(profile, problem);
+  const tables = createTables(profile, details.length === 0 ? given.lookups : undefined);
   const columns = isTable(profile) ? new Columns() : undefined;
   const checked = checkedPolicy(profile, problem);
   const policy =
@@ -55,11 +64,11 @@ export function compileProfile(
       ? undefined
       : {
           policy: checked,
-          keys: keys ?? tenantKeys(Buffer.alloc(32)),
+          keys: given.keys ?? tenantKeys(Buffer.alloc(32)),
           sealing: new WeakMap<CanonicalRecord, Sealing>(),
         };
   const mappers = profile.records.map((rule, index) =>
-    compileRecord(rule, { profile, columns, index, problem, recordId, policy }),
+    compileRecord(rule, { profile, columns, tables, index, problem, recordId, policy }),
   );
   if (details.length > 0) throw invalid(profile, details);
   const exact = columns === undefined && declaresExactNumbers(profile);
@@ -102,17 +111,7 @@ function rowMapper(
 const longNumber = /\d[\d.]{15}|[\d.][eE][+-]?\d{3}/;
 
 function declaresExactNumbers(profile: Profile): boolean {
-  const ofRecords = profile.records.flatMap((r) => [
-    r.name,
-    r.ts,
-    r.value,
-    ...r.key,
-    ...Object.values(r.dimensions ?? {}),
-    ...Object.values(r.measures ?? {}),
-  ]);
-  return [...ofRecords, profile.dedupe?.by].some(
-    (rule) => typeof rule === 'object' && (rule.cast === 'int64' || rule.cast === 'decimal'),
-  );
+  return fieldRules(profile).some(({ cast }) => cast === 'int64' || cast === 'decimal');
 }
 
 function invalid(profile: Profile, details: ErrorDetail[]): ChartlyError {
@@ -162,10 +161,22 @@ function checkCombined({ dedupe, records }: Profile, problem: (pointer: string, 
   }
 }
 
-function checkQuery(select: string, problem: (pointer: string, message: string) => void): void {
+function checkLookups({ lookups = {} }: Profile, problem: (pointer: string, message: string) => void): void {
+  for (const [name, setting] of Object.entries(lookups)) {
+    if (setting.file === undefined) continue;
+    const format = formatOf(setting);
+    if (format === undefined)
+      problem(`/lookups/${name}/file`, 'its name does not tell the format; add format: csv, tsv, json or ndjson');
+    if (setting.select !== undefined && format !== 'json')
+      problem(`/lookups/${name}/select`, `only format json has a selection, and this is ${format}`);
+    else if (setting.select !== undefined) checkQuery(setting.select, problem, `/lookups/${name}/select`);
+  }
+}
+
+function checkQuery(select: string, problem: (pointer: string, message: string) => void, pointer = '/select'): void {
   try {
     compileQuery(select);
   } catch (error) {
-    problem('/select', `this is no RFC 9535 JSONPath: ${(error as Error).message}`);
+    problem(pointer, `this is no RFC 9535 JSONPath: ${(error as Error).message}`);
   }
 }

@@ -1,5 +1,5 @@
 import { isoMs } from '#kit';
-import type { FieldRule, Profile, Rule } from '#contracts';
+import type { FieldRule, Lookup, Profile, Rule } from '#contracts';
 import { Attempt, type Site } from './attempt.ts';
 import {
   castBoolean,
@@ -17,6 +17,9 @@ import { cleanser, refused } from './cleanse.ts';
 import { FormatError } from './date-format.ts';
 import { compileExpression, type Expression, ExpressionError, ExpressionFailure } from './expression.ts';
 import { NumberText } from './json-rows.ts';
+import { lookupGetter, type LookupGetter, noMatch } from './lookup.ts';
+import type { LookupView } from './lookup-table.ts';
+import { keyFieldsOf } from './lookup-uses.ts';
 import { usableFactor } from './scale.ts';
 import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
@@ -35,8 +38,12 @@ export interface FieldSetting {
   /** CSV columns; undefined for JSON rows. */
   columns: Columns | undefined;
   division: Division;
+  /** What rules may look values up in. */
+  tables: ReadonlyMap<string, LookupView>;
   /** Always required, whatever the rule says. */
   required: boolean;
+  /** It is the record's ts. */
+  isTime?: boolean;
   /** `records[0].ts`, and its JSON pointer in the profile. */
   rule: string;
   pointer: string;
@@ -167,16 +174,17 @@ function compile<C, T>(
   checkOptions(rule, setting, name);
   const path = rule.cel === undefined ? pathOf(rule, setting) : undefined;
   const expression = rule.cel === undefined ? undefined : expressionOf(rule.cel, 'any', setting, '/cel');
+  const found = rule.lookup === undefined ? undefined : lookupOf(rule.lookup, setting);
   const ofPart = expression === undefined ? path?.ofPart === true : setting.division !== undefined;
-  const site: Site = { rule: setting.rule, pointer: path?.pointer ?? '', ofPart };
+  const site: Site = found?.site ?? { rule: setting.rule, pointer: path?.pointer ?? '', ofPart };
   const bounded = withRange(rule, cast, setting);
   const convert = (value: unknown, attempt: Attempt): T | undefined => {
     const typed = bounded(value, attempt, site);
     return typed === undefined ? undefined : finish(typed);
   };
   const exact = name === 'int64' || name === 'decimal';
-  const cellNulls = path?.isCell === true ? (rule.null_values ?? []) : undefined;
-  const get = expression ?? path?.get;
+  const cellNulls = path?.isCell === true ? (rule.null_values ?? []) : found?.cellNulls;
+  const get = expression ?? path?.get ?? found?.get;
   if (get === undefined) {
     // Without a constant there is a path or an expression that is wrong, and has been reported.
     const read = rule.const === undefined ? () => undefined : fixed(rule.const, 'const', convert, setting);
@@ -193,6 +201,16 @@ function compile<C, T>(
     const value = clean(get(row, attempt), attempt, site);
     if (value === undefined) return missing(row, attempt);
     if (value === refused) return undefined;
+    if (value === noMatch) {
+      if (fallback !== undefined) return fallback(row, attempt);
+      if (rule.lookup?.on_no_match === 'missing') return missing(row, attempt);
+      return attempt.fail(
+        site,
+        'lookup_missed',
+        'The table has no entry for the key, and there is no default.',
+        attempt.missedKey,
+      );
+    }
     if (mayFail && value instanceof ExpressionFailure)
       return attempt.fail(site, 'expression_failed', value.message, row);
     if (mapped === undefined) return convert(value, attempt);
@@ -218,6 +236,41 @@ function pathOf(rule: Rule, setting: FieldSetting): ReturnType<typeof compilePat
     setting.problem(`${setting.pointer}/path`, error.message);
     return undefined;
   }
+}
+
+interface CompiledLookup {
+  get: LookupGetter;
+  /** Where the key is read. */
+  site: Site;
+  cellNulls: readonly string[] | undefined;
+}
+
+function lookupOf(lookup: Lookup, setting: FieldSetting): CompiledLookup | undefined {
+  const { tables, problem } = setting;
+  const pointer = `${setting.pointer}/lookup`;
+  const listed = Array.isArray(lookup.key);
+  const keys = keyFieldsOf(lookup).map((key, i) =>
+    textField(key, { ...setting, required: false, pointer: `${pointer}/key${listed ? `/${i}` : ''}` }),
+  );
+  const table = tables.get(lookup.in);
+  if (table === undefined) {
+    const names = [...tables.keys()].join(', ');
+    problem(
+      `${pointer}/in`,
+      `there is no table ${lookup.in} under lookups${names === '' ? '' : `; there are ${names}`}`,
+    );
+    return undefined;
+  }
+  if (keys.length !== table.arity)
+    problem(`${pointer}/key`, `the key of ${lookup.in} has ${table.arity} parts, and this has ${keys.length}`);
+  if (table.timed && setting.isTime === true)
+    problem(`${pointer}/in`, `a record's own time cannot be looked up by that time; give ${lookup.in} \`at: latest\``);
+  const { pointer: place, ofPart } = keys[0]!.site;
+  return {
+    get: lookupGetter(table, keys, table.slot(lookup.field)),
+    site: { rule: setting.rule, pointer: place, ofPart },
+    cellNulls: keys.find((key) => key.cellNulls !== undefined)?.cellNulls,
+  };
 }
 
 /** The expression of a rule or condition; one that is not valid is reported at `member`, and left out. */

@@ -49,6 +49,13 @@ export interface Normalizer {
   /** Compiles a profile; throws `profile_invalid` with one detail (pointer into the profile, message) for each thing wrong. */
   check(profile: Profile): void;
   /**
+   * Reads the reference files that a profile names by digest. Throws `profile_invalid` with a detail for each that is not stored or
+   * cannot serve as a table; what the store throws.
+   */
+  checkTables(profile: Profile): Promise<void>;
+  /** Stores the content of a reference file, so that profiles may name it by its digest. Repeatable. Errors: `validation_failed` when it is too large. */
+  storeReference(content: Uint8Array): Promise<{ sha256: string; size: number }>;
+  /**
    * Normalizes one payload: batches to the canonical store, failures to quarantine, one ledger entry a batch; open quarantine rows of the
    * same payload under other versions of the profile become `recovered` when the row now gives a record, else `superseded`. A version that became active
    * later wins, whichever ends first: then this one's records go, and its quarantine rows are `superseded`.
@@ -135,4 +142,5 @@ export interface QuarantineFilter {
 
 export { createNormalizer } from './normalizer.ts';
 export { inferProfile, type Inference, type InferInput } from './infer.ts';
+export { localLookups, type GivenEntity } from './local-lookups.ts';
 export { preview, type Preview, type PreviewOptions } from './preview.ts';

@@ -38,7 +38,11 @@ export async function* mapPayload(
 ): AsyncGenerator<Batch, void, undefined> {
   const { profile, frame } = task;
   const keys = keysOf(task);
-  const compiled = compileProfile(profile, recordIds(frame.tenantId, frame.sourceId, keys?.recordId), keys);
+  const compiled = compileProfile(profile, recordIds(frame.tenantId, frame.sourceId, keys?.recordId), {
+    keys,
+    // Without its tables a profile must not map: it would find nothing.
+    lookups: task.resources?.lookups ?? {},
+  });
   const conceals = profile.policy !== undefined;
   const builder = createBatchBuilder(frame, createDedupe(profile), task.limits ?? defaultLimits, conceals);
   const sealing = compiled.sealing === undefined ? undefined : createSealing(builder, compiled.sealing, given(vault));

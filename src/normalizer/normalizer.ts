@@ -13,8 +13,10 @@ import { quarantineReader } from './quarantine-reader.ts';
 import { discardQuarantined } from './quarantine-discard.ts';
 import { openElsewhere, settleOthers } from './quarantine-writer.ts';
 import { beginReading, endReading } from './readings.ts';
+import { storeReference } from './lookup-resources.ts';
+import { checkTables } from './check-tables.ts';
 import { judge, rehearse } from './rehearse.ts';
-import { gatherResources, vaultOf } from './resources.ts';
+import { createLoader, vaultOf } from './resources.ts';
 import { retireOthers } from './retire-others.ts';
 import { sharesRanges } from './whole-reader.ts';
 
@@ -42,6 +44,8 @@ export function createNormalizer(given: NormalizerDeps): Normalizer {
     check(profile) {
       compileProfile(profile, () => '');
     },
+    checkTables: (profile) => checkTables(deps, profile),
+    storeReference: (content) => storeReference(deps.blobs, content),
     normalize: (task) => normalize(deps, task),
     judge: (task) => judge(deps, task),
     rehearse: (task) => rehearse(deps, task),
@@ -61,7 +65,7 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     written: { inserted: 0, replaced: 0, moved: 0, stale: 0, retired: 0 },
   };
   const write = async (batch: Batch): Promise<void> => {
-    const { receipt, written } = await writeBatch(deps, frame, task.runId, batch);
+    const { receipt, written } = await writeBatch(deps, frame, task.runId, batch, resources);
     outcome.receipts.push(receipt);
     addCounts(outcome.counts, receipt.counts);
     for (const key of ['inserted', 'replaced', 'moved', 'stale'] as const) outcome.written[key] += written[key];
@@ -69,7 +73,8 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
   const input = { open, profile: task.profile.profile, frame, signal: task.signal };
-  const resources = await gatherResources(deps, task.tenantId, input.profile);
+  // Before anything is written: a repeat must find what the first try was mapped with.
+  const resources = await createLoader(deps, input.profile)(frame, true);
   const vault = vaultOf(deps.keys, task.tenantId);
   await beginReading(deps.relational, frame);
   const byRow = sharesRanges(task.profile.profile);

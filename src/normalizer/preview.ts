@@ -3,6 +3,7 @@ import type { Counts, Profile } from '#contracts';
 import { canonicalJson, sha256Hex } from '#kit';
 import { type CanonicalRecord, decodeRecords } from '#storage';
 import { emptyCounts, type Rejection } from './batch-builder.ts';
+import type { Lookups } from './lookup-resources.ts';
 import { batches } from './batches.ts';
 import { fixtureKeys } from './resources.ts';
 
@@ -18,6 +19,8 @@ export interface Preview {
 export interface PreviewOptions {
   /** Keep at most this many records and as many rejections (default: all); the counts are of the whole payload. */
   keep?: number;
+  /** Tables that the profile looks values up in. */
+  lookups?: Lookups;
   /** Part of the records' ids (default: the profile's id). */
   sourceId?: string;
 }
@@ -47,7 +50,9 @@ export async function preview(
   const records = new Map<string, CanonicalRecord>();
   const rejections: Rejection[] = [];
   const signal = new AbortController().signal;
-  for await (const batch of batches({ open, profile, frame, signal, ...fixtureKeys() })) {
+  const { resources, vault } = fixtureKeys();
+  const input = { open, profile, frame, signal, vault, resources: { ...resources, lookups: options.lookups } };
+  for await (const batch of batches(input)) {
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];
     for (const record of decodeRecords(batch.records.block)) {
       // A later one takes the later place.

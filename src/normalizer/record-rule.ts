@@ -5,6 +5,7 @@ import { emptyCell } from './cleanse.ts';
 import { exploding } from './explode.ts';
 import { ExpressionFailure } from './expression.ts';
 import { expressionOf, type Field, type FieldSetting, numberField, rankField, textField, timeField } from './field.ts';
+import type { LookupView } from './lookup-table.ts';
 import { type CompiledPolicy, guardRecord, needsSubject } from './policy.ts';
 import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
@@ -25,6 +26,7 @@ export type RecordMapper = (row: RowValue, place: RowPlace, attempt: Attempt, ou
 export interface RecordSetting {
   profile: Profile;
   columns: Columns | undefined;
+  tables: ReadonlyMap<string, LookupView>;
   index: number;
   problem: FieldSetting['problem'];
   /** The record's id from its kind and key values. */
@@ -87,10 +89,11 @@ function conditional(rule: RecordRule, { columns, index, problem }: RecordSettin
 }
 
 function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
-  const { profile, columns, index, problem } = setting;
+  const { profile, columns, tables, index, problem } = setting;
   const at = (member: string, pointer: string, required: boolean): FieldSetting => ({
     profile,
     columns,
+    tables,
     problem,
     required,
     division: divisionOf(rule),
@@ -116,7 +119,10 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
   return {
     name: textField(typeof rule.name === 'string' ? { const: rule.name } : rule.name, at('name', '/name', true)),
     key: rule.key.map((part, i) => textField(part, at(`key[${i}]`, `/key/${i}`, true))),
-    ts: rule.ts === undefined ? undefined : timeField(rule.ts, at('ts', '/ts', rule.kind !== 'entity')),
+    ts:
+      rule.ts === undefined
+        ? undefined
+        : timeField(rule.ts, { ...at('ts', '/ts', rule.kind !== 'entity'), isTime: true }),
     value:
       rule.kind !== 'metric' || rule.value === undefined
         ? undefined
@@ -140,7 +146,7 @@ function subjectField(rule: RecordRule, { policy, index }: RecordSetting, at: Fi
   return textField(subject, { ...at, rule: 'policy.subject', pointer: '/policy/subject' });
 }
 
-function builder(rule: RecordRule, fields: Fields, { recordId, policy, index }: RecordSetting): Build {
+function builder(rule: RecordRule, fields: Fields, { recordId, policy, tables, index }: RecordSetting): Build {
   const { kind } = rule;
   const { key, dimensions, measures } = fields;
   const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
@@ -148,11 +154,14 @@ function builder(rule: RecordRule, fields: Fields, { recordId, policy, index }: 
   const skips = rule.on_missing === 'skip';
   const guard = policy === undefined ? undefined : guardRecord(rule, index, fields, policy);
   const keyValues: string[] = [];
+  // What is looked up in time needs the time first; reasons otherwise come in the order of the rule.
+  const timeFirst = [...tables.values()].some(({ timed }) => timed);
   return (row, place, attempt) => {
+    if (timeFirst) attempt.tsMs = fields.ts?.read(row, attempt);
     keyValues.length = 0;
     for (const part of key) keyValues.push(part.read(row, attempt)!);
     const name = fields.name.read(row, attempt);
-    const tsMs = fields.ts?.read(row, attempt);
+    const tsMs = timeFirst ? attempt.tsMs : fields.ts?.read(row, attempt);
     let exact: Record<string, string> | undefined;
     const value = fields.value?.read(row, attempt);
     if (fields.value?.exact === true && attempt.exactText !== undefined && value !== undefined)

@@ -26,6 +26,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
   value_out_of_range:
     'Widen min and max in a new version of the profile if the value is right; otherwise correct the upstream.',
   value_not_mapped: 'Add the value to the map, or give it a default, in a new version of the profile.',
+  lookup_missed:
+    'Add the key to the reference file, or see that the entity is ingested first; then apply a new version of the profile. Or give the rule a default.',
   pattern_mismatch:
     'Widen the pattern of matches in a new version of the profile if the text is right; otherwise correct the upstream.',
   expression_failed:

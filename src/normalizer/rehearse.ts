@@ -6,7 +6,7 @@ import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
 import type { Mapper } from './mapper.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
-import { gatherResources, previewVault } from './resources.ts';
+import { createLoader, type LoadResources, previewVault } from './resources.ts';
 import { sharesRanges } from './whole-reader.ts';
 
 export interface RehearseDeps {
@@ -45,6 +45,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
     return known;
   };
   const seen = new Set<string>();
+  const load = createLoader(deps, task.profile.profile);
   for (const raw of task.payloads) {
     result.payloads++;
     const frame = frameOf({ ...task, raw });
@@ -53,7 +54,7 @@ async function judgeInto(deps: RehearseDeps, task: JudgeTask, into: CanonicalSto
       ? undefined
       : await openRows(deps.relational, frame, sharesRanges(task.profile.profile));
     seen.add(raw.sha256);
-    const decoded = await judgePayload(deps, { task, raw, frame, into, result, rows });
+    const decoded = await judgePayload(deps, { task, raw, frame, load, into, result, rows });
     if (rows === undefined) continue;
     for (const reason of rows.closed) of(reason.reason_code).after -= reason.count;
     for (const [reason, count] of rows.refused) {
@@ -142,6 +143,7 @@ interface PayloadWork {
   task: JudgeTask;
   raw: RawRef;
   frame: BatchFrame;
+  load: LoadResources;
   into: CanonicalStore | undefined;
   result: Judgement;
   rows: Rows | undefined;
@@ -149,11 +151,11 @@ interface PayloadWork {
 
 /** Returns how many bytes the payload holds, decoded. */
 async function judgePayload(deps: RehearseDeps, work: PayloadWork): Promise<number> {
-  const { task, raw, frame, into, result, rows } = work;
+  const { task, raw, frame, load, into, result, rows } = work;
   const open = (): AsyncIterable<Uint8Array> => deps.blobs.read(raw.bucket, raw.sha256);
   let decoded = 0;
   const { profile } = task.profile;
-  const resources = await gatherResources(deps, task.tenantId, profile);
+  const resources = await load(frame, false);
   const vault = previewVault(deps.keys, task.tenantId);
   const input = { open, profile, frame, signal: task.signal, mapper: deps.mapper };
   for await (const batch of batches({ ...input, resources, vault })) {

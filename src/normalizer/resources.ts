@@ -1,21 +1,36 @@
 import { hash } from 'node:crypto';
 import type { Profile } from '#contracts';
 import type { KeyStore } from '#storage';
+import type { BatchFrame } from './contract-check.ts';
+import { createLookupLoader, type LookupDeps, type Lookups } from './lookup-resources.ts';
 import type { Vault } from './sealing.ts';
 
 /** What mapping needs besides the payload and the profile: plain data, gathered beforehand, that can go to another thread. */
 export interface Resources {
   /** The tenant's secret, when the profile has a policy. */
   policySecret?: Uint8Array;
+  /** Tables, when the profile looks values up. */
+  lookups?: Lookups | undefined;
 }
 
-/** Gathers what a profile's mapping needs. Errors: those of the key store. */
-export async function gatherResources(
-  { keys }: { keys: KeyStore },
-  tenantId: string,
-  profile: Profile,
-): Promise<Resources> {
-  return profile.policy === undefined ? {} : { policySecret: new Uint8Array(await keys.tenantSecret(tenantId)) };
+export interface ResourceDeps extends LookupDeps {
+  keys: KeyStore;
+}
+
+/** Gathers what mapping one payload needs; with `pin` a repeat will get the same tables. Errors: those of the key store, and of LoadLookups. */
+export type LoadResources = (frame: BatchFrame, pin: boolean) => Promise<Resources>;
+
+/** A loader for the payloads of one task. */
+export function createLoader(deps: ResourceDeps, profile: Profile): LoadResources {
+  const loadLookups = createLookupLoader(deps, profile);
+  return async (frame, pin) => {
+    const secret = profile.policy === undefined ? undefined : await deps.keys.tenantSecret(frame.tenantId);
+    const lookups = await loadLookups(frame, pin);
+    return {
+      ...(secret === undefined ? {} : { policySecret: new Uint8Array(secret) }),
+      ...(lookups === undefined ? {} : { lookups }),
+    };
+  };
 }
 
 /** The key store as mapping asks it. */

@@ -4,6 +4,7 @@ import type { Counts, Profile, RecordRule } from '#contracts';
 import { type CanonicalRecord, decodeRecords } from '#storage';
 import { type Batch, type BatchLimits, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
+import type { Lookups } from './lookup-resources.ts';
 import { fixtureKeys } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
 import type { Vault } from './sealing.ts';
@@ -21,6 +22,7 @@ export interface RunOptions {
   caps?: RowCaps;
   limits?: BatchLimits;
   vault?: Vault;
+  lookups?: Lookups;
 }
 
 export function event(rule: Partial<RecordRule> = {}): RecordRule {
@@ -45,10 +47,11 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
   };
   const found: Batch[] = [];
   const signal = new AbortController().signal;
-  const { caps, limits } = options;
+  const { caps, limits, lookups } = options;
   const open = () => cut(bytes, options.chunks);
-  const keys = { ...fixtureKeys(), ...(options.vault === undefined ? {} : { vault: options.vault }) };
-  for await (const batch of batches({ open, profile, frame, signal, caps, limits, ...keys })) found.push(batch);
+  const { resources: secrets, vault } = fixtureKeys();
+  const given = { resources: { ...secrets, lookups }, vault: options.vault ?? vault };
+  for await (const batch of batches({ open, profile, frame, signal, caps, limits, ...given })) found.push(batch);
   const counts = emptyCounts();
   for (const batch of found)
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];

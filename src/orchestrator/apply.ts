@@ -1,8 +1,9 @@
 /** Registers new versions of documents: all of them, or none. */
 import type { Audit, NewEntry } from '#audit';
+import type { Profile } from '#contracts';
 import { ChartlyError, isoMs, type Clock, type ErrorDetail, type RequestContext } from '#kit';
 import type { Relational, Sql } from '#storage';
-import { checkDocuments, type CheckedDocument, type Checkers } from './check-documents.ts';
+import { checkDocuments, tableProblems, type CheckedDocument, type Checkers } from './check-documents.ts';
 import { activeDocuments, lockDocuments, type DocumentKind } from './documents.ts';
 import type { AppliedDocument, ApplyOptions, WorkspaceDocument } from './index.ts';
 
@@ -42,6 +43,7 @@ export async function applyDocuments(
     profiles: await appliedIds(deps.relational, context.tenantId, 'profile'),
   };
   const { checked, problems } = checkDocuments(deps, documents, applied);
+  problems.push(...(await tableProblems(deps.normalizer, checked)));
   if (problems.length > 0) throw invalid(problems);
   return deps.relational.transaction(async (tx) => {
     if (!dryRun) await lockDocuments(tx, context.tenantId);
@@ -124,10 +126,12 @@ function conflictOf(document: CheckedDocument, versions: readonly Standing[], st
   const superseded = !same.active && same.ordinal !== null;
   if (same.digest === document.digest && (stage || !superseded)) return undefined;
   const name = `${document.id}@${same.version}`;
+  const readsFiles = Object.values((document.spec as Profile).lookups ?? {}).some(({ file }) => file !== undefined);
+  const ofFiles = readsFiles ? ' (what its reference files hold counts)' : '';
   const message =
     same.digest === document.digest
       ? `Profile ${name} was replaced by another version; bring it back with \`chartly profile promote ${name}\`, or raise the version`
-      : `Profile ${name} is registered already with other content; raise its version`;
+      : `Profile ${name} is registered already with other content${ofFiles}; raise its version`;
   return { pointer: '/version', message, ...(document.file === undefined ? {} : { file: document.file }) };
 }
 

@@ -49,6 +49,24 @@ export function checkDocuments(
   return { checked, problems };
 }
 
+/** What is wrong with the reference files of profiles that are right otherwise. */
+export async function tableProblems(
+  normalizer: Normalizer,
+  documents: readonly CheckedDocument[],
+): Promise<ErrorDetail[]> {
+  const problems: ErrorDetail[] = [];
+  for (const { kind, spec, file } of documents) {
+    if (kind !== 'profile') continue;
+    try {
+      await normalizer.checkTables(spec as Profile);
+    } catch (error) {
+      if (!(error instanceof ChartlyError) || error.code !== 'profile_invalid') throw error;
+      problems.push(...error.details.map((problem) => located(file, problem)));
+    }
+  }
+  return problems;
+}
+
 /** A document that is there but broken is no missing reference: it has its own problem. */
 function danglingReferences(
   checked: readonly CheckedDocument[],
@@ -72,11 +90,19 @@ function danglingReferences(
 
 function referencesOf({ kind, spec }: CheckedDocument): { kind: 'source' | 'profile'; id: string; pointer: string }[] {
   if (kind === 'source') return [{ kind: 'profile', id: (spec as Source).profile, pointer: '/profile' }];
-  if (kind === 'profile') return [];
+  if (kind === 'profile') return lookedUpSources(spec as Profile);
   return (spec as Report).sections.flatMap(({ query }, n) =>
     query.source === undefined
       ? []
       : [{ kind: 'source' as const, id: query.source, pointer: `/sections/${n}/query/source` }],
+  );
+}
+
+function lookedUpSources({ lookups = {} }: Profile): { kind: 'source'; id: string; pointer: string }[] {
+  return Object.entries(lookups).flatMap(([name, { entities }]) =>
+    entities?.source === undefined
+      ? []
+      : [{ kind: 'source' as const, id: entities.source, pointer: `/lookups/${name}/entities/source` }],
   );
 }
 

@@ -179,6 +179,13 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
         details: [{ pointer: '/title', message: 'is broken' }],
       });
     },
+    async checkTables(profile) {
+      if (profile.lookups?.broken === undefined) return;
+      throw new ChartlyError('profile_invalid', 'A table cannot be used.', {
+        details: [{ pointer: '/lookups/broken/file', message: 'is not stored' }],
+      });
+    },
+    storeReference: async (content) => ({ sha256: sha256Hex(content), size: content.length }),
     async normalize(task) {
       await world.beforeNormalize?.(task);
       task.signal.throwIfAborted();

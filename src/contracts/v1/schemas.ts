@@ -21,40 +21,42 @@ import s18 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'j
 import s19 from '../../../contracts/v1/api/recovery-preview-request.json' with { type: 'json' };
 import s20 from '../../../contracts/v1/api/recovery-preview.json' with { type: 'json' };
 import s21 from '../../../contracts/v1/api/recovery-request.json' with { type: 'json' };
-import s22 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
-import s23 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
-import s24 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
-import s25 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
-import s26 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s27 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s28 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s29 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s30 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s54 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s55 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s22 from '../../../contracts/v1/api/reference-upload.json' with { type: 'json' };
+import s23 from '../../../contracts/v1/api/reference.json' with { type: 'json' };
+import s24 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
+import s25 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
+import s26 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
+import s27 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
+import s28 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s29 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s30 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s55 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s56 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s57 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -80,38 +82,40 @@ export const schemas = {
   'api/recovery-preview-request': s19,
   'api/recovery-preview': s20,
   'api/recovery-request': s21,
-  'api/replay-preview': s22,
-  'api/replay-request': s23,
-  'api/replay': s24,
-  'api/report-document': s25,
-  'api/source-document': s26,
-  'api/source-totals': s27,
-  'api/verify-report': s28,
-  'audit/entry': s29,
-  'canonical/entity': s30,
-  'canonical/envelope': s31,
-  'canonical/event': s32,
-  'canonical/metric': s33,
-  'canonical/provenance': s34,
-  'common': s35,
-  'errors/codes': s36,
-  'errors/problem': s37,
-  'jobs/dead-letter': s38,
-  'jobs/job': s39,
-  'jobs/run': s40,
-  'jobs/step': s41,
-  'policies/policy': s42,
-  'profiles/profile': s43,
-  'quarantine/quarantine-record': s44,
-  'quarantine/reason-codes': s45,
-  'raw/raw-ref': s46,
-  'reports/manifest': s47,
-  'reports/projection': s48,
-  'reports/query-result': s49,
-  'reports/query': s50,
-  'reports/report': s51,
-  'sources/source': s52,
-  'sources/workspace': s53,
-  'telemetry/job-status': s54,
-  'telemetry/log': s55,
+  'api/reference-upload': s22,
+  'api/reference': s23,
+  'api/replay-preview': s24,
+  'api/replay-request': s25,
+  'api/replay': s26,
+  'api/report-document': s27,
+  'api/source-document': s28,
+  'api/source-totals': s29,
+  'api/verify-report': s30,
+  'audit/entry': s31,
+  'canonical/entity': s32,
+  'canonical/envelope': s33,
+  'canonical/event': s34,
+  'canonical/metric': s35,
+  'canonical/provenance': s36,
+  'common': s37,
+  'errors/codes': s38,
+  'errors/problem': s39,
+  'jobs/dead-letter': s40,
+  'jobs/job': s41,
+  'jobs/run': s42,
+  'jobs/step': s43,
+  'policies/policy': s44,
+  'profiles/profile': s45,
+  'quarantine/quarantine-record': s46,
+  'quarantine/reason-codes': s47,
+  'raw/raw-ref': s48,
+  'reports/manifest': s49,
+  'reports/projection': s50,
+  'reports/query-result': s51,
+  'reports/query': s52,
+  'reports/report': s53,
+  'sources/source': s54,
+  'sources/workspace': s55,
+  'telemetry/job-status': s56,
+  'telemetry/log': s57,
 } as const;

@@ -76,6 +76,7 @@ export type ReasonCode =
   | 'time_out_of_range'
   | 'value_out_of_range'
   | 'value_not_mapped'
+  | 'lookup_missed'
   | 'pattern_mismatch'
   | 'expression_failed'
   | 'contract_violation'
@@ -157,6 +158,8 @@ export interface ContractsV1 {
   RecoveryPreviewRequest?: RecoveryPreviewRequest;
   RecoveryPreview?: RecoveryPreview;
   RecoveryRequest?: RecoveryRequest;
+  ReferenceUpload?: ReferenceUpload;
+  Reference?: Reference;
   ReplayPreview_version?: ProfileVersion;
   ReplayPreview_fields?: RecordFields;
   ReplayPreview?: ReplayPreview;
@@ -198,6 +201,8 @@ export interface ContractsV1 {
   Policy?: Policy;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_lookup?: Lookup;
+  Profile_lookupTable?: LookupTable;
   Profile_replacement?: Replacement;
   Profile_numberFormat?: NumberFormat;
   Profile_explode?: Explode;
@@ -465,6 +470,12 @@ export interface Profile {
    */
   policy?: Id | Policy;
   records: RecordRule[];
+  /**
+   * tables that rules look values up in, by name: reference files of the workspace, or entities that are canonical already
+   */
+  lookups?: {
+    [k: string]: LookupTable;
+  };
   dedupe?: Dedupe;
 }
 export interface ZipOptions {
@@ -536,6 +547,7 @@ export interface Rule {
    * CEL expression that gives the value; it sees `row`, with unpivot `column` and `cell`, with explode `item` and `index`
    */
   cel?: string;
+  lookup?: Lookup;
   /**
    * target type (default: text for dimensions, float for measures and value, datetime for ts)
    */
@@ -612,6 +624,27 @@ export interface Rule {
    * a datetime at or after this date or RFC 3339 instant is quarantined (time_out_of_range)
    */
   latest?: string;
+}
+/**
+ * a value of the table's row or entity that has the key
+ */
+export interface Lookup {
+  /**
+   * name of a table under lookups
+   */
+  in: string;
+  /**
+   * field that gives the key, or a list of them when the table has several; missing gives a missing value
+   */
+  key: FieldRule | FieldRule[];
+  /**
+   * what is taken: a column or path of the file's row, a dimension or measure of the entity
+   */
+  field: string;
+  /**
+   * the table has no such key, and the rule no default (default: quarantine, as lookup_missed)
+   */
+  on_no_match?: 'quarantine' | 'missing';
 }
 export interface Replacement {
   /**
@@ -715,6 +748,42 @@ export interface Explode {
    * the list is missing or empty (default: the on_missing of the record rule)
    */
   on_missing?: 'skip' | 'quarantine';
+}
+export interface LookupTable {
+  /**
+   * reference file in the workspace; its content is part of the version: another content needs another version
+   */
+  file?: string;
+  sha256?: Sha256;
+  /**
+   * of the file (default: by its name)
+   */
+  format?: 'json' | 'ndjson' | 'csv' | 'tsv';
+  /**
+   * RFC 9535 JSONPath of the rows in a JSON file (default `$`, or `$[*]` for an array)
+   */
+  select?: string;
+  delimiter?: string;
+  /**
+   * of a CSV or TSV file (default utf-8)
+   */
+  encoding?: 'utf-8' | 'utf-16le' | 'windows-1252' | 'iso-8859-1';
+  entities?: LookupEntities;
+  /**
+   * of several entities with one key: the latest that is not after the record's ts, or the latest of all (default ts)
+   */
+  at?: 'ts' | 'latest';
+  /**
+   * what a row or entity is found by: a column or path of the file, a dimension of the entity; or a list of them
+   */
+  key: string | string[];
+}
+export interface LookupEntities {
+  source?: Id;
+  /**
+   * the entities' name
+   */
+  name: string;
 }
 /**
  * what becomes of several candidates with one key inside one payload (default: keep last)
@@ -1080,6 +1149,22 @@ export interface RecoveryPreview {
 export interface RecoveryRequest {
   source: Id;
   reason_code?: ReasonCode;
+}
+/**
+ * The content of a reference file that a profile looks values up in. Stored under its digest; a profile that names the digest may then be applied or previewed.
+ */
+export interface ReferenceUpload {
+  /**
+   * the content, compressed with gzip, in base64; at most 16 MiB once decompressed
+   */
+  gzip_base64: string;
+}
+/**
+ * A reference file as it is stored.
+ */
+export interface Reference {
+  sha256: Sha256;
+  size: number;
 }
 /**
  * Payloads of a source, to be normalized again from the bytes that were captured.
