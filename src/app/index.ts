@@ -12,3 +12,4 @@ export { testProfiles } from './profile-fixtures.ts';
 export { readProfile } from './read-profile.ts';
 export { readWorkspace } from './workspace.ts';
 export { version } from './version.ts';
+export { setMemoryFlags } from './memory-flags.ts';

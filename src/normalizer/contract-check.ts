@@ -43,14 +43,12 @@ function kindCheck(frame: BatchFrame, kind: RecordKind): ContractCheck {
     ...(kind === 'metric' ? { value: 0, unit: '' } : {}),
   };
 
-  function fill(to: Filled, record: CanonicalRecord, recordHash: string): void {
+  function fill(to: Filled, record: CanonicalRecord): void {
     to.name = record.name;
-    to.record_id = record.recordId;
     to.ts = record.tsMs === undefined ? undefined : isoMs(record.tsMs);
     to.dimensions = record.dimensions;
     to.measures = record.measures;
     to.exact = record.exact;
-    to.record_hash = recordHash;
     to.provenance.byte_start = record.byteStart;
     to.provenance.byte_end = record.byteEnd;
     to.provenance.row = record.row;
@@ -62,11 +60,13 @@ function kindCheck(frame: BatchFrame, kind: RecordKind): ContractCheck {
 
   return (record, recordHash, batchId) => {
     if (partly !== undefined && batchId === provenance.batch_id) {
-      fill(rest, record, recordHash);
+      fill(rest, record);
       if (partly(rest)) return undefined;
     }
     // The whole contract speaks when a part has refused, so that the answer is always the contract's own.
-    fill(form, record, recordHash);
+    fill(form, record);
+    form.record_id = record.recordId;
+    form.record_hash = recordHash;
     provenance.batch_id = batchId;
     if (whole(form)) return undefined;
     const [violation] = whole.violations();

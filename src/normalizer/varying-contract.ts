@@ -1,19 +1,11 @@
 import { Ajv2020, type AnySchemaObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { type RecordKind, schemas } from '#contracts';
 
-/** The members of a canonical record that differ from record to record of a batch; all others stand once in the batch. */
-const varying = new Set([
-  'name',
-  'record_id',
-  'ts',
-  'dimensions',
-  'measures',
-  'exact',
-  'value',
-  'unit',
-  'record_hash',
-  'provenance',
-]);
+/**
+ * The members of a canonical record that differ from record to record of a batch; all others stand once in the batch. Its id and its
+ * hash differ too, but are digests of our own making: the first record of a batch shows their form, and the encoder throws at any other.
+ */
+const varying = new Set(['name', 'ts', 'dimensions', 'measures', 'exact', 'value', 'unit', 'provenance']);
 const varyingProvenance = new Set(['byte_start', 'byte_end', 'row']);
 
 /** Keywords under which an object is valid exactly when each member is, so that members may be validated apart. */
