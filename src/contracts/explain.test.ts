@@ -34,7 +34,7 @@ describe('a value that breaks its contract', () => {
     const { value: _, ...rest } = rule;
     const found = explain('profiles/profile', {
       ...profile({ ...rest, kye: 1 }, { ...rule, name: ['m'] }),
-      format: 'xml',
+      format: 'toml',
     });
     expect(found.toSorted()).toEqual([
       expect.stringMatching(/^\/format: must be one of json, /),

@@ -37,7 +37,7 @@ export class Attempt {
   /** The row's numbers come with their source text where it matters. */
   exactPass = false;
 
-  /** The row's JSON; undefined for CSV. */
+  /** The row's JSON; undefined for CSV and XML. */
   text: string | undefined = undefined;
   /** What loops in expressions have passed over in this row. */
   loopCost = 0;

@@ -17,6 +17,7 @@ import { formatOf } from './lookup-file.ts';
 import { createTables } from './lookup-table.ts';
 import { fieldRules } from './lookup-uses.ts';
 import type { Lookups } from './lookup-resources.ts';
+import { elementPath } from './select-element.ts';
 import { streamingSteps } from './select-path.ts';
 import { zoneOf } from './zone.ts';
 
@@ -93,7 +94,7 @@ function rowMapper(
   }
   return (row, text, place, out) => {
     rowText = text;
-    // CSV fields are texts: there is nothing to read again.
+    // CSV fields and XML values are texts: there is nothing to read again.
     if (text === undefined) return mapAll(row, true, place, out);
     if (exact && longNumber.test(text)) return mapAll(parseExact(text), true, place, out);
     const mark = out.length;
@@ -124,11 +125,13 @@ function invalid(profile: Profile, details: ErrorDetail[]): ChartlyError {
 }
 
 function checkFormat(profile: Profile, problem: (pointer: string, message: string) => void): void {
-  const { format, select, csv } = profile;
+  const { format, select, csv, xml } = profile;
   if (select !== undefined) {
-    if (format !== 'json') problem('/select', `only format json has a selection, and this is ${format}`);
+    if (format === 'xml') checkElementPath(select, problem);
+    else if (format !== 'json') problem('/select', `only formats json and xml have a selection, and this is ${format}`);
     else if (streamingSteps(select) === undefined) checkQuery(select, problem);
   }
+  if (xml !== undefined && format !== 'xml') problem('/xml', `only format xml has this, and this is ${format}`);
   if (csv !== undefined && !isTable(profile))
     problem('/csv', `only formats csv and tsv have this, and this is ${format}`);
   if (profile.parquet !== undefined && format !== 'parquet')
@@ -171,6 +174,14 @@ function checkLookups({ lookups = {} }: Profile, problem: (pointer: string, mess
       problem(`/lookups/${name}/select`, `only format json has a selection, and this is ${format}`);
     else if (setting.select !== undefined) checkQuery(setting.select, problem, `/lookups/${name}/select`);
   }
+}
+
+function checkElementPath(select: string, problem: (pointer: string, message: string) => void): void {
+  if (elementPath(select) === undefined)
+    problem(
+      '/select',
+      'the elements of XML are selected by a path of names and `*`, such as /rss/channel/item, or //item for those at any depth; no predicates, attributes or functions',
+    );
 }
 
 function checkQuery(select: string, problem: (pointer: string, message: string) => void, pointer = '/select'): void {

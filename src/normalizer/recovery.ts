@@ -5,7 +5,7 @@ export const recoveryOf: Record<ReasonCode, string> = {
   parse_error: 'Look at the bytes; correct them at the upstream and ingest again.',
   truncated: 'Ingest again: the upstream broke off. If it repeats, ask for smaller pages.',
   invalid_utf8:
-    'Declare csv.encoding in a new version of the profile if the upstream writes another encoding; else have it send UTF-8, and ingest again.',
+    'Declare csv.encoding in a new version of the profile if the upstream writes its tables in another encoding; else have it send UTF-8, and ingest again.',
   ragged_row:
     'Look at the row for an unquoted delimiter; correct it at the upstream, or csv.delimiter and csv.quote in the profile.',
   row_too_large: 'Have the upstream send smaller rows, or select smaller ones in the profile.',

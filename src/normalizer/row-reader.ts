@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer';
-import type { ReasonCode } from '#contracts';
+import type { Profile, ReasonCode } from '#contracts';
 import type { CompiledProfile } from './compile.ts';
 import { type DecodedPiece, isDamage, nextFile, type PayloadDamage } from '#storage';
 import { byteOrderMark, decoderOf, dialectOf, isTable } from './csv-dialect.ts';
@@ -7,11 +7,14 @@ import { jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
 import { splitByQuery } from './select-document.ts';
+import { defaultSelect, elementPath } from './select-element.ts';
 import { streamingSteps } from './select-path.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
 import { createWholeReader, isWhole } from './whole-reader.ts';
+import { XmlSplitter } from './split-xml.ts';
+import { xmlRows } from './xml-rows.ts';
 
 /** Takes what rows become, in payload order. */
 export interface CandidateSink {
@@ -125,6 +128,7 @@ type Take = (value: unknown, text: string | undefined, start: number, end: numbe
 function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
   const { profile } = compiled;
   if (isTable(profile)) return csvSplitter(compiled, caps, take, fault);
+  if (profile.format === 'xml') return xmlSplitter(profile, caps, take, fault);
   if (profile.format === 'ndjson') return ndjsonSplitter(caps, take, fault);
   const { select } = profile;
   const steps = select === undefined ? undefined : streamingSteps(select);
@@ -132,6 +136,13 @@ function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
     return splitByQuery({ row: jsonRows(take, fault, caps.depth, false), fault }, caps, select);
   }
   return new JsonSplitter({ row: jsonRows(take, fault, caps.depth, false), fault }, caps, steps);
+}
+
+function xmlSplitter(profile: Profile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
+  const path = elementPath(profile.select ?? defaultSelect)!;
+  const rows = xmlRows(take, fault, profile, () => splitter.decode);
+  const splitter = new XmlSplitter({ row: rows, fault }, caps, path);
+  return splitter;
 }
 
 /** A last line without a line end that does not parse was cut off. */

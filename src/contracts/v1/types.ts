@@ -427,7 +427,7 @@ export interface Profile {
   /**
    * tsv is csv with tabs
    */
-  format: 'json' | 'ndjson' | 'csv' | 'tsv' | 'parquet';
+  format: 'json' | 'ndjson' | 'csv' | 'tsv' | 'parquet' | 'xml';
   /**
    * how the payload is compressed (default auto: as its first bytes say). Byte ranges are of what it holds
    */
@@ -435,9 +435,10 @@ export interface Profile {
   zip?: ZipOptions;
   limits?: PayloadLimits;
   /**
-   * RFC 9535 JSONPath of the rows in a JSON payload (default `$`, or `$[*]` for an array)
+   * json: RFC 9535 JSONPath of the rows (default `$`, or `$[*]` for an array); xml: path of the elements that are rows, as `/rss/channel/item` or `//item` (default `/* /*`)
    */
   select?: string;
+  xml?: XmlOptions;
   csv?: {
     /**
      * how the payload's bytes are text (default utf-8)
@@ -496,6 +497,16 @@ export interface PayloadLimits {
    * bytes once decompressed for each byte that is compressed, looked at beyond 16 MiB (default 200)
    */
   decoded_ratio?: number;
+}
+export interface XmlOptions {
+  /**
+   * whether names keep their namespace prefixes, as in `dc:date` (default keep)
+   */
+  prefixes?: 'keep' | 'drop';
+  /**
+   * elements that are a list even where one comes alone: a name, or a path in the row such as `authors/author`; those that a record rule explodes always are
+   */
+  lists?: string[];
 }
 /**
  * What becomes of personal data that a profile's records would hold. Stands in a profile, or in a file of policies/ that profiles name.
