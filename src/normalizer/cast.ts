@@ -5,7 +5,9 @@ import { durationSeconds } from './duration.ts';
 import { plainDecimal, plainInt64, survivesDouble } from './exact-number.ts';
 import { NumberText } from './json-rows.ts';
 import { numberReader } from './number-format.ts';
-import { decimalScaler, floatScaler } from './scale.ts';
+import type { Linear } from './linear.ts';
+import { scaling } from './scale.ts';
+import { conversion, unitOf } from './units.ts';
 import { type Ambiguity, zoneOf } from './zone.ts';
 
 /** Casts a present value; undefined when it cannot, with the failure noted in the attempt. */
@@ -101,32 +103,38 @@ export const castDuration: Cast<number> = (value, attempt, site) => {
   );
 };
 
-/** A cast behind the rule's `number_format` and `scale`. */
+/** What the rule's `scale` or `convert`, which have been checked, make of a number. */
+function linearOf({ scale, convert }: Rule): Linear | undefined {
+  if (scale !== undefined) return scaling(scale);
+  return convert === undefined ? undefined : conversion(unitOf(convert.from)!, unitOf(convert.to)!);
+}
+
+/** A cast behind the rule's `number_format`, and `scale` or `convert`. */
 export function castFormatted(rule: Rule, cast: Cast<number>): Cast<number> {
   const read = formatted(rule, cast);
-  if (rule.scale === undefined) return read;
-  const scale = floatScaler(rule.scale);
+  const linear = linearOf(rule);
+  if (linear === undefined) return read;
   return (value, attempt, site) => {
     const n = read(value, attempt, site);
     if (n === undefined) return undefined;
-    const product = scale(n);
-    if (Number.isFinite(product)) return product;
-    return attempt.fail(site, 'cast_failed', 'The number is too large once it is scaled.', shownValue(value));
+    const result = linear.float(n);
+    if (Number.isFinite(result)) return result;
+    return attempt.fail(site, 'cast_failed', 'The number is too large once it is converted.', shownValue(value));
   };
 }
 
 /** The same for exact casts. */
 export function castFormattedExact(rule: Rule, cast: typeof castDecimal): Cast<string> {
-  if (rule.scale === undefined) return formatted(rule, cast);
-  // What is to be a whole number may become one by the scale alone.
+  const linear = linearOf(rule);
+  if (linear === undefined) return formatted(rule, cast);
+  // What is to be a whole number may become one by the conversion alone.
   const read = formatted(rule, castDecimal);
-  const scale = decimalScaler(rule.scale);
   return (value, attempt, site) => {
     const plain = read(value, attempt, site);
     if (plain === undefined) return undefined;
-    const product = scale(plain);
-    if (product !== undefined) return cast(product, attempt, site);
-    return attempt.fail(site, 'cast_failed', 'The number has too many digits once it is scaled.', shownValue(value));
+    const result = linear.decimal(plain);
+    if (result !== undefined) return cast(result, attempt, site);
+    return attempt.fail(site, 'cast_failed', 'The number has too many digits once it is converted.', shownValue(value));
   };
 }
 

@@ -8,7 +8,7 @@ import { durationSeconds } from './duration.ts';
 import { plainDecimal } from './exact-number.ts';
 import { numberReader } from './number-format.ts';
 import { replacer } from './replace.ts';
-import { decimalScaler, floatScaler } from './scale.ts';
+import { scaling } from './scale.ts';
 import { profileOf, run } from './testing.ts';
 
 type Options = Omit<Rule, 'path' | 'const'>;
@@ -185,9 +185,9 @@ describe('scale', () => {
           const factor = Number(`${f}e-${d}`);
           const exact = plainDecimal(`${digits * BigInt(f)}e-${places + d}`)!;
           const plain = plainDecimal(`${digits}e-${places}`)!;
-          expect(decimalScaler(factor)(plain)).toBe(exact);
+          expect(scaling(factor).decimal(plain)).toBe(exact);
           if (plainDecimal(String(Number(plain))) === plain)
-            expect(floatScaler(factor)(Number(plain))).toBe(Number(exact));
+            expect(scaling(factor).float(Number(plain))).toBe(Number(exact));
         },
       ),
     );

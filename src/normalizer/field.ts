@@ -20,6 +20,7 @@ import { NumberText } from './json-rows.ts';
 import { lookupGetter, type LookupGetter, noMatch } from './lookup.ts';
 import type { LookupView } from './lookup-table.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
+import { conversionProblem, unitProblem } from './check-units.ts';
 import { usableFactor } from './scale.ts';
 import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
@@ -58,7 +59,7 @@ const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal', 'duration
 
 /** A text: dimensions, key parts, names. Numbers, truths and times take their canonical text. */
 export function textField(rule: FieldRule, setting: FieldSetting): Field<string> {
-  const full = checkedScale(ruleOf(rule), setting);
+  const full = checkedNumbers(ruleOf(rule), setting);
   const name = full.cast ?? 'text';
   if (timeCasts.includes(name)) {
     return compile(full, setting, name, timeCast(name, full, setting), (ms) => isoMs(ms));
@@ -73,7 +74,7 @@ export function textField(rule: FieldRule, setting: FieldSetting): Field<string>
 
 /** A number: measures and values. */
 export function numberField(rule: FieldRule, setting: FieldSetting): Field<number> {
-  const full = checkedScale(ruleOf(rule), setting);
+  const full = checkedNumbers(ruleOf(rule), setting);
   const name = full.cast ?? 'float';
   if (name === 'int64') return compile(full, setting, name, castFormattedExact(full, castInt64), Number);
   if (name === 'decimal') return compile(full, setting, name, castFormattedExact(full, castDecimal), Number);
@@ -89,7 +90,7 @@ export function numberField(rule: FieldRule, setting: FieldSetting): Field<numbe
 
 /** An instant in milliseconds: ts. */
 export function timeField(rule: FieldRule, setting: FieldSetting): Field<number> {
-  const full = checkedScale(ruleOf(rule), setting);
+  const full = checkedNumbers(ruleOf(rule), setting);
   const name = full.cast ?? 'datetime';
   if (!timeCasts.includes(name))
     setting.problem(
@@ -114,11 +115,19 @@ function ruleOf(rule: FieldRule): Rule {
   return typeof rule === 'string' ? { path: rule } : rule;
 }
 
-/** A factor that cannot be computed with is reported, and left out so that compiling can go on. */
-function checkedScale(rule: Rule, { pointer, problem }: FieldSetting): Rule {
-  if (rule.scale === undefined || usableFactor(rule.scale)) return rule;
-  problem(`${pointer}/scale`, 'the factor is zero, or has too many digits');
-  const { scale: _, ...rest } = rule;
+/** A factor or conversion that cannot be computed with is reported, and left out so that compiling can go on. */
+function checkedNumbers(rule: Rule, setting: FieldSetting): Rule {
+  const { scale: _scale, convert: _convert, ...rest } = rule;
+  if (rule.scale !== undefined && !usableFactor(rule.scale)) {
+    setting.problem(`${setting.pointer}/scale`, 'the factor is zero, or has too many digits');
+    return rest;
+  }
+  if (rule.convert === undefined) return rule;
+  if (rule.scale !== undefined)
+    setting.problem(`${setting.pointer}/convert`, 'a rule has either scale or convert; convert knows the factor');
+  const problem = conversionProblem(rule.convert) ?? unitProblem(rule.unit, rule.convert, '/unit');
+  if (problem === undefined) return rule;
+  setting.problem(`${setting.pointer}${problem.pointer}`, problem.message);
   return rest;
 }
 
@@ -297,7 +306,7 @@ function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
         problem(`${pointer}/${option}`, `only a datetime has a ${option}, and this is cast to ${name}`);
     }
   }
-  for (const option of ['min', 'max', 'scale', 'clamp', 'number_format'] as const) {
+  for (const option of ['min', 'max', 'scale', 'convert', 'clamp', 'number_format'] as const) {
     if (rule[option] !== undefined && !numberCasts.includes(name))
       problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
   }

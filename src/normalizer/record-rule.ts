@@ -1,6 +1,7 @@
 import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
 import type { Attempt, Failure, Site } from './attempt.ts';
+import { unitProblem } from './check-units.ts';
 import { emptyCell } from './cleanse.ts';
 import { exploding } from './explode.ts';
 import { ExpressionFailure } from './expression.ts';
@@ -65,6 +66,11 @@ export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordM
   };
 }
 
+/** Stated, or what the value is converted to. */
+function unitOfValue({ value, unit }: RecordRule): string {
+  return typeof value === 'object' ? (value.unit ?? unit ?? value.convert?.to ?? '') : (unit ?? '');
+}
+
 export type Build = (row: RowValue, place: RowPlace, attempt: Attempt) => Candidate;
 
 function divisionOf(rule: RecordRule): Division {
@@ -114,6 +120,11 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
       });
   if (rule.kind !== 'metric' && rule.value !== undefined)
     problem(`/records/${index}/value`, `only a metric has a value; name a measure instead`);
+  if (typeof rule.value === 'object' && rule.value.convert !== undefined) {
+    const wrong = unitProblem(rule.value.unit ?? rule.unit, rule.value.convert, '/unit');
+    if (wrong !== undefined && rule.value.unit === undefined)
+      problem(`/records/${index}${wrong.pointer}`, wrong.message);
+  }
   if (rule.measures?.value !== undefined && rule.kind === 'metric')
     problem(`/records/${index}/measures/value`, 'a metric has a value of its own; give the measure another name');
   return {
@@ -149,8 +160,7 @@ function subjectField(rule: RecordRule, { policy, index }: RecordSetting, at: Fi
 function builder(rule: RecordRule, fields: Fields, { recordId, policy, tables, index }: RecordSetting): Build {
   const { kind } = rule;
   const { key, dimensions, measures } = fields;
-  const valueUnit = typeof rule.value === 'object' ? rule.value.unit : undefined;
-  const unit = kind === 'metric' ? (valueUnit ?? rule.unit ?? '') : '';
+  const unit = kind === 'metric' ? unitOfValue(rule) : '';
   const skips = rule.on_missing === 'skip';
   const guard = policy === undefined ? undefined : guardRecord(rule, index, fields, policy);
   const keyValues: string[] = [];

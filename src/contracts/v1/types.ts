@@ -201,6 +201,7 @@ export interface ContractsV1 {
   Policy?: Policy;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
+  Profile_conversion?: Conversion;
   Profile_lookup?: Lookup;
   Profile_lookupTable?: LookupTable;
   Profile_replacement?: Replacement;
@@ -626,6 +627,7 @@ export interface Rule {
    * factor of a unit conversion, multiplied in decimal; min and max are of the product
    */
   scale?: number;
+  convert?: Conversion;
   unit?: string;
   /**
    * a datetime before this date or RFC 3339 instant is quarantined (time_out_of_range)
@@ -687,6 +689,13 @@ export interface NumberFormat {
    * a number with a percent sign behind it is hundredths: 12.5 % is 0.125 (default false)
    */
   percent?: boolean;
+}
+/**
+ * conversion between two units of one quantity, in exact decimals; min and max are of the result, and so is the unit of a metric that states none
+ */
+export interface Conversion {
+  from: string;
+  to: string;
 }
 export interface FieldPolicy {
   /**
