@@ -102,6 +102,7 @@ export async function compose(config: Config): Promise<System> {
     });
     const orchestrator = createOrchestrator({
       relational,
+      blobs,
       hub,
       normalizer,
       analytics,

@@ -22,6 +22,8 @@ export interface BatchFact {
   settled: boolean;
   /** Live records that the scan met. */
   live: number;
+  /** Of its records, those that expired by retention, as the ledger says. */
+  expired: number;
 }
 
 export interface BatchOrigin {
@@ -48,6 +50,7 @@ export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
     chunk: Number(details.chunk ?? 0),
     settled: false,
     live: 0,
+    expired: 0,
   };
 }
 
@@ -68,6 +71,19 @@ export function toRetirement(entry: AuditEntry): Retirement | undefined {
     profileDigest: String(profile_digest),
     revision: BigInt(String(revision)),
   };
+}
+
+/** The ledger's word that some of a batch's records went by retention: those of a list. */
+export interface Expiry {
+  batchId: string;
+  seq: bigint;
+  leavesSha256: string;
+}
+
+export function toExpiry(entry: AuditEntry): Expiry | undefined {
+  if (entry.action !== 'records.expired' || !entry.resource.startsWith('batch:')) return undefined;
+  const batchId = entry.resource.slice('batch:'.length);
+  return { batchId, seq: BigInt(entry.seq), leavesSha256: String(entry.details.leaves_sha256) };
 }
 
 /** A batch's id is a function of these, so whoever changes one of them must show another id. */

@@ -60,8 +60,10 @@ export interface Lineage {
     captured_at: string;
     /** How the payload is compressed: byte ranges are of what it holds. */
     compression: Compression | undefined;
-    bytes: Buffer;
-    blob_verified: boolean;
+    /** Undefined, as `blob_verified`, once the payload has expired by the retention of its profile. */
+    bytes: Buffer | undefined;
+    blob_verified: boolean | undefined;
+    expired_at: string | undefined;
   };
   profile: { id: string; version: string; digest: string };
   run: { run_id: string; state: string; requested_at: string } | undefined;
@@ -84,7 +86,7 @@ export interface Audit {
    * leaf list against its Merkle root in the ledger; every live record's hash, recomputed from its columns, against its batch's leaves.
    * Never throws for what it finds: it names it (at most 1000 findings, then their number). Memory does not grow with the number of records.
    * A ledger that was cut shows in the receipts, payload references and runs that it had recorded. Records that are gone show when no newer batch
-   * of their source can have replaced them. Not covered: see verify.ts. Errors: `storage_unavailable`.
+   * of their source can have replaced them and the ledger does not say that they expired. Not covered: see verify.ts. Errors: `storage_unavailable`.
    */
   verify(
     tenantId: string,

@@ -18,8 +18,8 @@ describe('lineage', () => {
     for (const [n, { recordId }] of made.records.entries()) {
       const { record, raw, run, batch, entries, ...rest } = await engines.audit.lineage('trace', recordId);
       const { start, end } = made.rows[n]!;
-      expect(raw.bytes.toString()).toBe(made.payload.subarray(start, end).toString());
-      expect(JSON.parse(raw.bytes.toString())).toMatchObject({ id: ['a', 'm1', 'c'][n] });
+      expect(raw.bytes!.toString()).toBe(made.payload.subarray(start, end).toString());
+      expect(JSON.parse(raw.bytes!.toString())).toMatchObject({ id: ['a', 'm1', 'c'][n] });
       expect(raw).toMatchObject({
         sha256: made.rawSha256,
         bucket: 'raw',
@@ -66,7 +66,7 @@ describe('lineage', () => {
   test('shows at most 64 KiB of a row', async () => {
     const made = await ingest(engines, 'wide', { ids: ['x'.repeat(100_000)] });
     const { raw } = await engines.audit.lineage('wide', made.records[0]!.recordId);
-    expect(raw.bytes.length).toBe(64 * 1024);
+    expect(raw.bytes!.length).toBe(64 * 1024);
     expect(raw.byte_end - raw.byte_start).toBeGreaterThan(100_000);
   });
 
@@ -79,7 +79,7 @@ describe('lineage', () => {
     writeFileSync(path, readFileSync(join(engines.blobDir, 'raw', `${forged.key}.zst`)));
     const { raw } = await engines.audit.lineage('broken', made.records[1]!.recordId);
     expect(raw.blob_verified).toBe(false);
-    expect(raw.bytes.toString()).toContain('"z"');
+    expect(raw.bytes!.toString()).toContain('"z"');
     writeFileSync(path, bytes.subarray(0, 10));
     const trace = (): Promise<unknown> => engines.audit.lineage('broken', made.records[1]!.recordId);
     await expect(trace()).rejects.toMatchObject({ code: 'blob_corrupt' });

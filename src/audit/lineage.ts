@@ -28,6 +28,7 @@ interface RefRow extends Record<string, unknown> {
   key: string;
   content_type: string;
   captured_at: string;
+  expired_at: string | null;
 }
 
 interface ReceiptRow extends Record<string, unknown> {
@@ -70,7 +71,7 @@ async function readReceipt(relational: Relational, record: StoredRecord): Promis
 /** The capture that the batch was made from: of the batch's own run, else the one at the record's capture time, else the first. */
 async function readRef(relational: Relational, record: StoredRecord, runId: string | undefined): Promise<RefRow> {
   const [row] = await relational.query<RefRow>(
-    `select run_id, page, bucket, key, content_type, captured_at from raw_ref
+    `select run_id, page, bucket, key, content_type, captured_at, expired_at from raw_ref
      where tenant_id = $1 and sha256 = $2 and source_id = $3
      order by (captured_at = $4::timestamptz) desc, (run_id::text = $5) desc, captured_at, page limit 1`,
     [record.tenantId, record.rawSha256, record.sourceId, isoMs(record.capturedAtMs), runId ?? ''],
@@ -86,27 +87,22 @@ async function readBytes(
   layer: PayloadLayer,
 ): Promise<Lineage['raw']> {
   const { rawSha256: sha256, byteStart, byteEnd, row } = record;
-  const problem = await blobProblem(blobs, ref.bucket, sha256);
+  const { bucket, key, content_type, captured_at } = ref;
+  const place = { sha256, bucket, key, byte_start: byteStart, byte_end: byteEnd, row, content_type, captured_at };
+  if (ref.expired_at !== null) {
+    const gone = { compression: undefined, bytes: undefined, blob_verified: undefined };
+    return { ...place, ...gone, expired_at: ref.expired_at };
+  }
+  const problem = await blobProblem(blobs, bucket, sha256);
   const range = { start: byteStart, end: Math.min(byteEnd, byteStart + mostBytes) };
-  const place = { bucket: ref.bucket, sha256 };
-  const { bytes, compression } = await readPayloadRange(blobs, place, layer, range).catch((cause: unknown) => {
-    const lost = cause instanceof ChartlyError && cause.code === 'not_found';
-    if (!lost) throw cause;
-    throw new ChartlyError('blob_corrupt', `The payload ${ref.bucket}/${sha256} is missing.`, { cause });
-  });
-  return {
-    sha256,
-    bucket: ref.bucket,
-    key: ref.key,
-    byte_start: byteStart,
-    byte_end: byteEnd,
-    row,
-    content_type: ref.content_type,
-    captured_at: ref.captured_at,
-    compression,
-    bytes,
-    blob_verified: problem === undefined,
-  };
+  const { bytes, compression } = await readPayloadRange(blobs, { bucket, sha256 }, layer, range).catch(
+    (cause: unknown) => {
+      const lost = cause instanceof ChartlyError && cause.code === 'not_found';
+      if (!lost) throw cause;
+      throw new ChartlyError('blob_corrupt', `The payload ${bucket}/${sha256} is missing.`, { cause });
+    },
+  );
+  return { ...place, compression, bytes, blob_verified: problem === undefined, expired_at: undefined };
 }
 
 async function readRun(relational: Relational, tenantId: string, runId: string): Promise<Lineage['run']> {
@@ -129,7 +125,11 @@ async function readEntries(
     `select seq, leaf, leaf_hash from ledger_entry
      where tenant_id = $1 and (dedupe_key = any($2::text[]) or (run_id = any($3::uuid[]) and dedupe_key like 'run:%'))
      order by seq`,
-    [tenantId, [`payload:${ref.run_id}:${ref.page}`, `batch:${batchId}`], runs],
+    [
+      tenantId,
+      [`payload:${ref.run_id}:${ref.page}`, `payload.expired:${ref.run_id}:${ref.page}`, `batch:${batchId}`],
+      runs,
+    ],
   );
   return rows.map(toLedgerEntry);
 }

@@ -1,7 +1,7 @@
 // The chain from entry 0 to the head, and that what entries and rows say of each other agrees.
 import { validator, type AuditEntry } from '#contracts';
 import { canonicalJson } from '#kit';
-import { toBatchFact, toRetirement, type BatchFact, type Retirement } from './batch-fact.ts';
+import { toBatchFact, toExpiry, toRetirement, type BatchFact, type Expiry, type Retirement } from './batch-fact.ts';
 import { hashOfLeaf, noEntry, originOf, type LeafRow } from './leaf.ts';
 import type { VerifyContext } from './verify.ts';
 import { checkCaptures } from './verify-raw.ts';
@@ -16,6 +16,7 @@ export interface LedgerVerified {
   /** By batch id, as the entries say. */
   batches: Map<string, BatchFact>;
   retirements: Retirement[];
+  expiries: Expiry[];
 }
 
 interface StoredLeaf extends LeafRow {
@@ -27,6 +28,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   const { size, head, beyond } = await snapshot(context);
   const batches = new Map<string, BatchFact>();
   const retirements: Retirement[] = [];
+  const expiries: Expiry[] = [];
   const chain = createChain(context);
   let entries = 0;
   let after = -1n;
@@ -43,6 +45,8 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
       if (fact !== undefined) batches.set(fact.batchId, fact);
       const retirement = toRetirement(entry);
       if (retirement !== undefined) retirements.push(retirement);
+      const expiry = toExpiry(entry);
+      if (expiry !== undefined) expiries.push(expiry);
     }
     await checkCaptures(context, read);
     after = BigInt(rows.at(-1)!.seq);
@@ -53,7 +57,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   if (beyond > 0)
     findings.add('ledger', 'ledger head', `${beyond} entries stand beyond the size of ${size} that it names`);
   await checkRuns(context);
-  return { entries, size, head, batches, retirements };
+  return { entries, size, head, batches, retirements, expiries };
 }
 
 /** One statement, so that entries appended meanwhile are neither missed nor counted as intruders. */

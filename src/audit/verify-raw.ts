@@ -19,7 +19,7 @@ interface RefRow extends Record<string, unknown> {
 type CaptureFacts = Pick<RefRow, 'source_id' | 'bucket' | 'key' | 'sha256' | 'size'>;
 const captureFacts: readonly (keyof CaptureFacts)[] = ['source_id', 'bucket', 'key', 'sha256', 'size'];
 
-/** Every captured payload's blob, once for each distinct digest; returns how many. */
+/** The blob of every captured payload that has not expired, once for each distinct digest; returns how many. */
 export async function verifyRaw(context: VerifyContext): Promise<number> {
   await checkReferences(context);
   const { tenantId, relational, findings, onProgress } = context;
@@ -28,7 +28,7 @@ export async function verifyRaw(context: VerifyContext): Promise<number> {
   for (;;) {
     const rows = await relational.query<{ bucket: string; sha256: string; at: string }>(
       `select bucket, sha256, bucket || '/' || sha256 as at from raw_ref
-       where tenant_id = $1 and bucket || '/' || sha256 > $2 group by bucket, sha256 order by at limit ${pageSize}`,
+       where tenant_id = $1 and expired_at is null and bucket || '/' || sha256 > $2 group by bucket, sha256 order by at limit ${pageSize}`,
       [tenantId, after],
     );
     if (rows.length === 0) return blobs;
@@ -58,10 +58,12 @@ const named = (runId: string, page: number | string): string => `payload ${page}
 async function checkReferences({ tenantId, relational, blobs, findings }: VerifyContext): Promise<void> {
   let after: [string, number] = ['00000000-0000-0000-0000-000000000000', -1];
   for (;;) {
-    const rows = await relational.query<RefRow & { seq: string | null }>(
-      `select r.run_id, r.page, r.source_id, r.bucket, r.key, r.sha256, r.size, e.seq
+    const rows = await relational.query<RefRow & { seq: string | null; expired: boolean; expiry: string | null }>(
+      `select r.run_id, r.page, r.source_id, r.bucket, r.key, r.sha256, r.size, e.seq, r.expired_at is not null as expired, x.seq as expiry
        from raw_ref r left join ledger_entry e
          on e.tenant_id = r.tenant_id and e.dedupe_key = 'payload:' || r.run_id || ':' || r.page
+       left join ledger_entry x
+         on x.tenant_id = r.tenant_id and x.dedupe_key = 'payload.expired:' || r.run_id || ':' || r.page
        where r.tenant_id = $1 and (r.run_id, r.page) > ($2::uuid, $3::int) order by r.run_id, r.page limit ${pageSize}`,
       [tenantId, after[0], after[1]],
     );
@@ -69,6 +71,12 @@ async function checkReferences({ tenantId, relational, blobs, findings }: Verify
     for (const row of rows) {
       const subject = named(row.run_id, row.page);
       if (row.seq === null) findings.add('raw', subject, 'the ledger has no entry of its capture');
+      if (row.expired && row.expiry === null)
+        findings.add('raw', subject, 'it has expired, and the ledger has no entry of that');
+      if (!row.expired && row.expiry !== null) {
+        findings.add('raw', subject, `ledger entry ${row.expiry} says that it has expired, and its reference does not`);
+      }
+      if (row.expired) continue;
       const stored = await blobs.stat(row.bucket, row.sha256).catch(() => undefined);
       if (stored !== undefined && stored.key !== row.key) findings.add('raw', subject, 'its key leads to another blob');
     }

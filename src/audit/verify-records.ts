@@ -150,7 +150,7 @@ async function checkDoubles({ tenantId, canonical, findings }: VerifyContext): P
 type PlacedFact = BatchFact & { origin: BatchOrigin };
 
 /**
- * Batches that lost more records than newer batches of their source hold: each live record of a newer batch can have
+ * Batches that lost more records than expired and newer batches of their source hold or held: each record of a newer batch that is live or expired can have
  * replaced one record of an older one, and nothing else retires records but what the ledger calls retired. A later chunk of a payload replaces as many
  * as it says; two payloads of one revision may share records too: there the store lets one win.
  */
@@ -160,16 +160,16 @@ function* gone(batches: Map<string, BatchFact>, retirements: readonly Retirement
     facts.sort((a, b) => Number(b.origin.revision > a.origin.revision) - Number(b.origin.revision < a.origin.revision));
     let newer = 0;
     for (const peers of Map.groupBy(facts, (fact) => fact.origin.revision).values()) {
-      const live = sumLive(peers);
+      const held = sumHeld(peers);
       for (const ofPayload of Map.groupBy(peers, (fact) => fact.rawSha256).values()) {
-        const others = newer + live - sumLive(ofPayload);
+        const others = newer + held - sumHeld(ofPayload);
         for (const fact of ofPayload) {
-          const missing = fact.records + fact.replaced - fact.live;
+          const missing = fact.records + fact.replaced - heldBy(fact);
           const later = ofPayload.reduce((sum, { chunk, replaced }) => sum + (chunk > fact.chunk ? replaced : 0), 0);
           if (missing > others + later && !isRetired(fact, retirements)) yield [fact, missing];
         }
       }
-      newer += live;
+      newer += held;
     }
   }
 }
@@ -184,6 +184,11 @@ function isRetired({ origin, rawSha256, profileDigest }: PlacedFact, retirements
   );
 }
 
-function sumLive(facts: readonly BatchFact[]): number {
-  return facts.reduce((sum, fact) => sum + fact.live, 0);
+/** An expired record that was written again is live too. */
+function heldBy({ records, replaced, live, expired }: BatchFact): number {
+  return Math.min(live + expired, records + replaced);
+}
+
+function sumHeld(facts: readonly BatchFact[]): number {
+  return facts.reduce((sum, fact) => sum + heldBy(fact), 0);
 }

@@ -9,6 +9,7 @@ import { createFindings, type Findings } from './findings.ts';
 import type { VerifyReport } from './index.ts';
 import { noEntry } from './leaf.ts';
 import { verifyBatches } from './verify-batches.ts';
+import { verifyExpiry } from './verify-expiry.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { verifyRaw } from './verify-raw.ts';
 import { verifyRecords } from './verify-records.ts';
@@ -38,6 +39,7 @@ export async function verifyTenant(
     Object.assign(report, { entries, size, head, batches: batches.size });
     report.blobs = await verifyRaw(context);
     await verifyBatches(context, ledger);
+    await verifyExpiry(context, ledger);
     report.records = await verifyRecords(context, ledger, dataVersion);
   });
   const listed = findings.list();

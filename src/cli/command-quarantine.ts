@@ -17,7 +17,7 @@ import { pageOptions, printPage, type Page, type PageOptions } from './page.ts';
 import { fields, type Column } from './table.ts';
 import { count, instant, paint, printable } from './text.ts';
 
-const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded'];
+const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded', 'expired'];
 
 type ListOptions = ConnectionOptions &
   PageOptions & { source?: string; reason?: string; run?: string; state?: string; summary?: boolean };
@@ -115,7 +115,13 @@ export function byteRange(
 }
 
 /** The bytes of a row under a heading; what a terminal would act upon is made visible. */
-export function rawBytes(io: Io, base64: string, length: number, compression: QuarantinedRow['compression']): string {
+export function rawBytes(
+  io: Io,
+  base64: string | undefined,
+  length: number,
+  compression: QuarantinedRow['compression'],
+): string {
+  if (base64 === undefined) return `\n${paint(io, 'dim', 'the payload has expired: its bytes are gone')}\n`;
   const bytes = Buffer.from(base64, 'base64');
   const cut = bytes.length < length ? ` (the first ${bytes.length} of ${length} bytes)` : '';
   const text = printable(bytes.toString('utf8'), { lines: true });

@@ -31,12 +31,17 @@ export function traceCommand(program: Command, context: CommandContext): void {
       );
       if (options.json === true) printJson(io, lineage);
       else io.out(describe(io, lineage));
-      if (!lineage.raw.blob_verified) {
+      if (lineage.raw.blob_verified === false) {
         context.exitCode = 1;
         io.err('error: the stored payload does not match its digest\n  next: chartly audit verify\n');
       }
     },
   );
+}
+
+function blobState({ expired_at: expired, blob_verified: verified }: LineageView['raw']): string {
+  if (expired !== undefined) return `expired ${instant(expired)} by the retention of the profile`;
+  return verified === true ? 'its digest holds' : 'DOES NOT MATCH ITS DIGEST';
 }
 
 function describe(io: Io, { record, raw, profile, run, batch, entries }: LineageView): string {
@@ -51,7 +56,7 @@ function describe(io: Io, { record, raw, profile, run, batch, entries }: Lineage
     heading('raw'),
     fields(io, [
       ['sha256', raw.sha256],
-      ['blob', `${raw.bucket}/${raw.key}, ${raw.blob_verified ? 'its digest holds' : 'DOES NOT MATCH ITS DIGEST'}`],
+      ['blob', `${raw.bucket}/${raw.key}, ${blobState(raw)}`],
       ['captured', instant(raw.captured_at)],
       ['content type', raw.content_type],
       ['row', `${raw.row}, ${byteRange(raw, raw.compression)}`],

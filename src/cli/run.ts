@@ -12,6 +12,7 @@ import { quarantineCommand } from './command-quarantine.ts';
 import { queryCommand } from './command-query.ts';
 import { replayCommand } from './command-replay.ts';
 import { reportCommand } from './command-report.ts';
+import { retentionCommand } from './command-retention.ts';
 import { runsCommand } from './command-runs.ts';
 import { demoCommand, upCommand } from './command-serve.ts';
 import { traceCommand } from './command-trace.ts';
@@ -32,6 +33,7 @@ const commands = [
   dlqCommand,
   quarantineCommand,
   replayCommand,
+  retentionCommand,
   queryCommand,
   reportCommand,
   traceCommand,

@@ -33,6 +33,8 @@ export interface ContractTypes {
   'api/replay-request': T.ReplayRequest;
   'api/quarantined-row': T.QuarantinedRow;
   'api/report-document': T.ReportDocument;
+  'api/retention-request': T.RetentionRequest;
+  'api/retention': T.RetentionView;
   'api/source-document': T.SourceDocument;
   'api/source-totals': T.SourceTotals;
   'api/verify-report': T.VerifyReportView;

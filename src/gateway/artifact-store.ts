@@ -28,10 +28,17 @@ export async function findPayload(
   tenantId: string,
   sha256: string,
 ): Promise<{ bucket: string; contentType: string }> {
-  const [row] = await relational.query<{ bucket: string; content_type: string }>(
-    'select bucket, content_type from raw_ref where tenant_id = $1 and sha256 = $2 order by captured_at limit 1',
+  const [row] = await relational.query<{ bucket: string; content_type: string; expired_at: string | null }>(
+    `select bucket, content_type, expired_at from raw_ref where tenant_id = $1 and sha256 = $2
+     order by expired_at is not null, captured_at limit 1`,
     [tenantId, sha256],
   );
   if (row === undefined) throw new ChartlyError('not_found', 'There is no such payload.');
+  if (row.expired_at !== null) {
+    throw new ChartlyError(
+      'not_found',
+      `This payload has expired by the retention of its profile, at ${row.expired_at}.`,
+    );
+  }
   return { bucket: row.bucket, contentType: row.content_type };
 }

@@ -20,6 +20,7 @@ import { registerPages } from './routes-pages.ts';
 import { quarantineRoutes } from './routes-quarantine.ts';
 import { recordRoutes } from './routes-records.ts';
 import { replayRoutes } from './routes-replays.ts';
+import { retentionRoutes } from './routes-retention.ts';
 import { reportRoutes } from './routes-reports.ts';
 import { runRoutes } from './routes-runs.ts';
 import { sourceRoutes } from './routes-sources.ts';
@@ -91,6 +92,7 @@ function allEndpoints(deps: GatewayDeps): Endpoint[] {
     deadLetterRoutes,
     quarantineRoutes,
     replayRoutes,
+    retentionRoutes,
     reportRoutes,
     artifactRoutes,
     recordRoutes,

@@ -6,7 +6,7 @@ import { choiceOf } from './profile-choice.ts';
 import { defaultLimit, oneOf, page, shaped } from './parameters.ts';
 
 const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const as ReasonCode);
-const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded'];
+const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded', 'expired'];
 const filters = {
   source: shaped('id', 'of this source'),
   reason: oneOf(reasons, 'for this reason'),
@@ -66,7 +66,7 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       response: { description: 'The row', contract: 'api/quarantined-row' },
       handler: async ({ tenantId, params }) => {
         const { record, bytes, compression } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
-        return { record, compression, bytes_base64: bytes.toString('base64') };
+        return { record, compression, bytes_base64: bytes?.toString('base64') };
       },
     }),
     endpoint('previewRecovery', {

@@ -23,7 +23,7 @@ function lineageView({ record, raw, profile, run, batch, entries }: Lineage) {
   const { bytes, ...rest } = raw;
   return {
     record,
-    raw: { ...rest, bytes_base64: bytes.toString('base64') },
+    raw: { ...rest, bytes_base64: bytes?.toString('base64') },
     profile,
     run,
     batch,

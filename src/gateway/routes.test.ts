@@ -117,6 +117,11 @@ const cases: Case[] = [
     body: async () => example('api/examples/valid/replay-request-candidate.json'),
   },
   {
+    route: 'POST /v1/retention',
+    needs: 'operator',
+    body: async () => ({ source: 'earthquakes', dry_run: true }),
+  },
+  {
     route: 'POST /v1/profiles/diff',
     needs: 'operator',
     body: async () => example('api/examples/valid/profile-diff-request-applied-and-file.json'),

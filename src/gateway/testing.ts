@@ -12,6 +12,7 @@ import type {
   QuarantineRecord,
   QueryResult,
   RecoveryPreview,
+  RetentionView,
   ReplayPreview,
   Report,
   Run,
@@ -192,6 +193,7 @@ async function exampleThings() {
     result: await example<QueryResult>('reports/examples/valid/query-result-stock-price.json'),
     run: await example<Run>('jobs/examples/valid/run-earthquakes-succeeded.json'),
     preview: await example<ReplayPreview>('api/examples/valid/replay-preview-earthquakes.json'),
+    retained: await example<RetentionView>('api/examples/valid/retention-orders.json'),
     recovery: await example<RecoveryPreview>('api/examples/valid/recovery-preview-movies.json'),
     step: await example<Step>('jobs/examples/valid/step-normalize-half-done.json'),
     deadLetter: await example<DeadLetter>('jobs/examples/valid/dead-letter-stocks.json'),
@@ -274,6 +276,10 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
     retryDeadLetter: async (_context, id) =>
       id === deadLetter.job_id ? called(`retry ${id}`) : missing('dead letter'),
     discardDeadLetter: async (_context, id, reason) => called(`discard ${id}: ${reason}`),
+    retain: async (_tenant, { sourceId }) => {
+      if (sourceId !== undefined && sourceId !== source.source) return missing('source');
+      return [things.retained];
+    },
     totals: async () => new Map([[source.source, run.counts]]),
     health: async () => ({ queues: [{ queue: 'fetch', depth: 4 }] }),
   };
@@ -287,6 +293,7 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
     normalize: async () => missing('payload'),
     judge: async () => missing('payload'),
     rehearse: async () => missing('payload'),
+    expireRecords: async () => 0,
     discard: async (_context, scope) => ('quarantineId' in scope ? 1 : 3),
     quarantined: async () => ({ items: [quarantined], next: undefined }),
     quarantineSummary: async () => [
@@ -334,6 +341,8 @@ function memoryCanonical({ record }: Things, rawSha256: string): CanonicalStore 
       yield [stored];
     },
     retireOthers: async () => 0,
+    countBefore: async () => 0,
+    expireBefore: async () => 0,
     countBySource: async () => new Map([[stored.sourceId, 1]]),
     dataVersion: async () => '1',
     read: async () => ({ columns: [], rows: [] }),

@@ -12,6 +12,7 @@ import { Columns, pointerTo, type RowValue } from './path.ts';
 import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } from './policy.ts';
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
+import { checkRetention } from './retention.ts';
 import { dialectOf, isTable } from './csv-dialect.ts';
 import { formatOf } from './lookup-file.ts';
 import { createTables } from './lookup-table.ts';
@@ -56,6 +57,7 @@ export function compileProfile(
   checkLayer(profile, problem);
   checkKeys(profile.records, problem);
   checkCombined(profile, problem);
+  checkRetention(profile, problem);
   checkLookups(profile, problem);
   const tables = createTables(profile, details.length === 0 ? given.lookups : undefined);
   const columns = isTable(profile) ? new Columns() : undefined;

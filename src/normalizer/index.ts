@@ -5,7 +5,7 @@
  */
 import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
 import type { RequestContext } from '#kit';
-import type { CanonicalFork, CanonicalStore, Compression, RecordChanges } from '#storage';
+import type { CanonicalFork, CanonicalStore, Compression, ExpiryScope, RecordChanges } from '#storage';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
@@ -71,6 +71,12 @@ export interface Normalizer {
    */
   rehearse(task: RehearseTask): Promise<Rehearsal>;
 
+  /**
+   * Removes the records of a source that lie before a moment, after ledger entries `records.expired` for each batch; a dry run only counts them. Returns how many.
+   * `normalize` does so by itself when the profile says how long records are kept. Errors: `storage_unavailable`, `disk_full`.
+   */
+  expireRecords(scope: ExpiryScope, options: { dryRun: boolean }): Promise<number>;
+
   /** Quarantine rows, newest first; `after` is the cursor of the page before. */
   quarantined(
     tenantId: string,
@@ -81,11 +87,14 @@ export interface Normalizer {
     tenantId: string,
     options?: QuarantineFilter,
   ): Promise<{ source_id: string; reason_code: ReasonCode; count: number }[]>;
-  /** One row, with the bytes of its source row (first 64 KiB), and how the payload that holds them is compressed. Errors: `not_found`. */
+  /**
+   * One row, with the bytes of its source row (first 64 KiB; undefined once the payload has expired), and how the payload that holds them is compressed.
+   * Errors: `not_found`.
+   */
   quarantinedRow(
     tenantId: string,
     quarantineId: string,
-  ): Promise<{ record: QuarantineRecord; bytes: Buffer; compression?: Compression | undefined }>;
+  ): Promise<{ record: QuarantineRecord; bytes: Buffer | undefined; compression?: Compression | undefined }>;
   /**
    * Gives open rows up, with a ledger entry `quarantine.discarded`; returns how many. Errors: `not_found` when there are none;
    * `conflict` when the row named is not open.
@@ -141,6 +150,7 @@ export interface QuarantineFilter {
 }
 
 export { createNormalizer } from './normalizer.ts';
+export { keptFrom } from './retention.ts';
 export { inferProfile, type Inference, type InferInput } from './infer.ts';
 export { localLookups, type GivenEntity } from './local-lookups.ts';
 export { preview, type Preview, type PreviewOptions } from './preview.ts';

@@ -312,7 +312,7 @@ describe('quarantine', () => {
     const { items } = await normalizer.quarantined('default', { sourceId: source, reasonCode: 'truncated' });
     const { record, bytes } = await normalizer.quarantinedRow('default', items[0]!.quarantine_id);
     expect(record).toEqual(items[0]);
-    expect(bytes.toString()).toBe('{"id":"ä');
+    expect(bytes?.toString()).toBe('{"id":"ä');
     await expect(normalizer.quarantinedRow('other', record.quarantine_id)).rejects.toMatchObject({ code: 'not_found' });
   });
 

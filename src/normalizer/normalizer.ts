@@ -17,6 +17,7 @@ import { storeReference } from './lookup-resources.ts';
 import { checkTables } from './check-tables.ts';
 import { judge, rehearse } from './rehearse.ts';
 import { createLoader, vaultOf } from './resources.ts';
+import { expireRecords, keptFrom } from './retention.ts';
 import { retireOthers } from './retire-others.ts';
 import { sharesRanges } from './whole-reader.ts';
 
@@ -49,6 +50,7 @@ export function createNormalizer(given: NormalizerDeps): Normalizer {
     normalize: (task) => normalize(deps, task),
     judge: (task) => judge(deps, task),
     rehearse: (task) => rehearse(deps, task),
+    expireRecords: (scope, { dryRun }) => (dryRun ? deps.canonical.countBefore(scope) : expireRecords(deps, scope)),
     discard: (context, what, reason) => discardQuarantined(deps, context, what, reason),
     ...quarantineReader(deps),
     close: () => mapper.close(),
@@ -104,6 +106,12 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   const sizes = { size: task.raw.size, decoded: outcome.counts.bytes };
   await settleOthers(deps.relational, frame, newest, { places: [...places], byRow, ...sizes, any });
   if (others) outcome.written.retired = await retireOthers(deps, frame, newest, task.runId);
+  const { records: period } = task.profile.profile.retention ?? {};
+  if (period !== undefined) {
+    // What an upstream gives once more, or a replay made anew, is not to come back for good.
+    const scope = { tenantId: task.tenantId, sourceId: task.sourceId, beforeMs: keptFrom(period, deps.clock.now())! };
+    await expireRecords(deps, scope, task.runId);
+  }
   return outcome;
 }
 

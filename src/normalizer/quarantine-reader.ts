@@ -51,9 +51,19 @@ export function quarantineReader({ relational, blobs }: { relational: Relational
       const profile = { id: record.profile_id, digest: record.profile_digest };
       const layer = await appliedLayer(relational, tenantId, profile);
       const place = { bucket: 'raw', sha256: record.raw_sha256 };
+      if (!(await isKept(relational, record))) return { record, bytes: undefined };
       return { record, ...(await readPayloadRange(blobs, place, layer, range)) };
     },
   };
+}
+
+/** False once every capture of the payload has expired: then its bytes are not to be seen, though they may still be there. */
+async function isKept(relational: Relational, record: QuarantineRecord): Promise<boolean> {
+  const [row] = await relational.query<{ kept: boolean }>(
+    `select count(*) = 0 or bool_or(expired_at is null) as kept from raw_ref where tenant_id = $1 and source_id = $2 and sha256 = $3`,
+    [record.tenant_id, record.source_id, record.raw_sha256],
+  );
+  return row!.kept;
 }
 
 function conditions(tenantId: string, filter: QuarantineFilter): { where: string[]; params: Param[] } {

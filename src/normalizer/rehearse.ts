@@ -1,10 +1,12 @@
 import type { RawRef, ReasonCode } from '#contracts';
+import type { Clock } from '#kit';
 import { type BlobStore, type CanonicalStore, decodeRecords, type KeyStore, type Relational } from '#storage';
 import { type Batch, emptyCounts, type Rejection } from './batch-builder.ts';
 import { batches } from './batches.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { frameOf } from './frame.ts';
 import type { Mapper } from './mapper.ts';
+import { keptFrom } from './retention.ts';
 import type { Judgement, JudgeTask, Rehearsal, RehearseTask } from './index.ts';
 import { createLoader, type LoadResources, previewVault } from './resources.ts';
 import { sharesRanges } from './whole-reader.ts';
@@ -15,6 +17,7 @@ export interface RehearseDeps {
   canonical: CanonicalStore;
   mapper: Mapper;
   keys: KeyStore;
+  clock: Clock;
 }
 
 /** Maps the payloads and counts; writes nothing. */
@@ -29,6 +32,11 @@ export async function rehearse(deps: RehearseDeps, task: RehearseTask): Promise<
   try {
     if (task.alone !== true) await store.copy({ tenantId, sourceId });
     const judgement = await judgeInto(deps, task, store);
+    const { records: period } = task.profile.profile.retention ?? {};
+    if (period !== undefined) {
+      const beforeMs = keptFrom(period, deps.clock.now())!;
+      await store.expireBefore({ tenantId, sourceId, beforeMs }, async () => {});
+    }
     return { ...judgement, changes: await store.compare(tenantId, sourceId, task.examples), store };
   } catch (error) {
     await store.close().catch(() => {});

@@ -11,6 +11,7 @@ import type {
   RecoveryPreview,
   ReplayPreview,
   Report,
+  RetentionView,
   Run,
   Source,
   Step,
@@ -68,6 +69,9 @@ export interface Promotion {
   /** The replays that were asked for. */
   runs: Run[];
 }
+
+/** What went of a source, or would go. */
+export type Retained = RetentionView;
 
 export interface RunDetail extends Run {
   steps: Step[];
@@ -160,6 +164,13 @@ export interface Orchestrator {
   /** Puts the job back on its queue and restores its step and run counters in one transaction. */
   retryDeadLetter(context: RequestContext, jobId: string): Promise<void>;
   discardDeadLetter(context: RequestContext, jobId: string, reason: string): Promise<void>;
+
+  /**
+   * Carries out now what the active profile of one source, or of all that say something of the kind, has as retention; it is carried out every hour anyway. A dry run
+   * only counts. Records lie before the moment by their own time, payloads by their capture, quarantine rows by when they were found. Payloads with open
+   * rows, and those of a source with a run under way, wait. Errors: `not_found`, `storage_unavailable`.
+   */
+  retain(tenantId: string, options: { sourceId?: string; dryRun?: boolean }): Promise<Retained[]>;
 
   /** Totals over all ended runs' receipts by source: what became of every row. */
   totals(tenantId: string): Promise<Map<string, Counts>>;

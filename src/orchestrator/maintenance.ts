@@ -5,6 +5,9 @@ import type { Row, Sql } from '#storage';
 import { handledKinds } from './envelope.ts';
 
 const gaugeEveryMs = 5000;
+const sweepEveryMs = 3_600_000;
+/** A process that has just started has other things to do. */
+const firstSweepAfterMs = 60_000;
 
 /** Jobs not settled yet, by queue; counted from our own steps, because the queue's statistics may be a minute old. */
 export async function queueDepths(sql: Sql): Promise<{ queue: string; depth: number }[]> {
@@ -21,9 +24,18 @@ export interface Maintenance {
   stop(): Promise<void>;
 }
 
-export function createMaintenance(deps: { relational: Sql; logger: Logger; metrics: Metrics }): Maintenance {
+export interface MaintenanceDeps {
+  relational: Sql;
+  logger: Logger;
+  metrics: Metrics;
+  /** Carries out retention. */
+  sweep: (signal: AbortSignal) => Promise<void>;
+}
+
+export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { relational, logger, metrics } = deps;
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const stopping = new AbortController();
   let working: Promise<void> = Promise.resolve();
 
   const then = (work: () => Promise<void>): void => {
@@ -37,10 +49,15 @@ export function createMaintenance(deps: { relational: Sql; logger: Logger; metri
 
   return {
     start() {
-      timer = setInterval(() => then(gauge), gaugeEveryMs).unref();
+      const sweep = (): void => then(() => deps.sweep(stopping.signal));
+      timers.push(setInterval(() => then(gauge), gaugeEveryMs));
+      timers.push(setTimeout(sweep, firstSweepAfterMs), setInterval(sweep, sweepEveryMs));
+      for (const timer of timers) timer.unref();
     },
     async stop() {
-      clearInterval(timer);
+      stopping.abort();
+      // Of a timeout it does the same.
+      for (const timer of timers) clearInterval(timer);
       await working;
     },
   };

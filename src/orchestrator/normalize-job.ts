@@ -1,6 +1,6 @@
 /** A normalize job: one payload under one profile version, settled with its receipts in one transaction. */
 import type { Audit } from '#audit';
-import type { Counts, Job } from '#contracts';
+import type { Counts, Job, RawRef } from '#contracts';
 import { ChartlyError, isoMs } from '#kit';
 import type { AppliedProfile, BatchReceipt, NormalizeOutcome, Normalizer } from '#normalizer';
 import type { Metrics } from '#observer';
@@ -27,6 +27,7 @@ export interface NormalizeDeps {
 export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: AbortSignal): Promise<void> {
   const { job } = claim.envelope;
   const profile = await namedProfile(deps.relational, job);
+  await refuseExpired(deps.relational, job.raw!);
   const outcome = await deps.normalizer.normalize({
     tenantId: job.tenant_id,
     sourceId: job.source_id,
@@ -46,6 +47,18 @@ export async function namedProfile(relational: Sql, job: Job): Promise<AppliedPr
   const row = await documentVersion(relational, job.tenant_id, 'profile', id, version);
   if (row === undefined) throw new ChartlyError('not_found', `Profile ${id}@${version} is not registered.`);
   return toProfile(row);
+}
+
+/** A dead letter may have waited for too long. Errors: `not_found`. */
+async function refuseExpired(sql: Sql, { run_id: runId, page, sha256 }: RawRef): Promise<void> {
+  const [ref] = await sql.query<{ expired_at: string }>(
+    'select expired_at from raw_ref where run_id = $1 and page = $2 and expired_at is not null',
+    [runId, page],
+  );
+  if (ref === undefined) return;
+  throw new ChartlyError('not_found', `Payload ${sha256} has expired by the retention of its profile.`, {
+    action: 'Discard the dead letter; what the upstream still offers comes with the next ingest.',
+  });
 }
 
 async function settleNormalize(

@@ -5,7 +5,7 @@ import type { Report, Source } from '#contracts';
 import type { Clock, Logger } from '#kit';
 import type { Normalizer } from '#normalizer';
 import type { Metrics } from '#observer';
-import type { Relational } from '#storage';
+import type { BlobStore, Relational } from '#storage';
 import { applyDocuments } from './apply.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { activeDocuments, activeReport, allProfiles } from './documents.ts';
@@ -16,6 +16,7 @@ import { defaultPolicy, type RetryPolicy } from './policy.ts';
 import { createPreviews } from './previews.ts';
 import { createPromotions } from './promote.ts';
 import { createQueue } from './queue.ts';
+import { createRetention, sweep } from './retention.ts';
 import { createRunFeed } from './run-feed.ts';
 import { runJob, type HeldUp } from './run-job.ts';
 import { createRuns } from './runs.ts';
@@ -25,6 +26,7 @@ import { createWorker, type Worker } from './worker.ts';
 
 export interface OrchestratorDeps {
   relational: Relational;
+  blobs: BlobStore;
   hub: ConnectorHub;
   normalizer: Normalizer;
   analytics: Analytics;
@@ -68,7 +70,12 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     for (const worker of workers.values()) worker.abortRun(runId);
   };
   const runDeps = { relational, transact, queue, audit, feed, heldUp, pollMs, abortRun };
-  const maintenance = createMaintenance({ relational, logger, metrics });
+  const maintenance = createMaintenance({
+    relational,
+    logger,
+    metrics,
+    sweep: (signal) => sweep(deps, signal),
+  });
 
   for (const kind of handledKinds) {
     if (deps.roles?.includes(handlerOf[kind]) === false) continue;
@@ -105,6 +112,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     ...createPreviews(deps),
     ...createPromotions({ ...deps, ...runDeps }),
     ...createDeadLetters({ relational, transact, queue, audit }),
+    ...createRetention(deps),
     totals: (tenantId) => totals(relational, tenantId),
     health: async () => ({ queues: await queueDepths(relational) }),
   };

@@ -61,6 +61,8 @@ export async function openHouse(
   const payloads = new Map<string, string>();
   const base: OrchestratorDeps = {
     relational,
+    // Nothing of this room's tests expires.
+    blobs: undefined as unknown as BlobStore,
     audit,
     metrics,
     hub: lineHub(world, payloads),
@@ -193,6 +195,7 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
     },
     judge: async () => ({ payloads: 0, counts: countLines(''), reasons: [] }),
     rehearse: () => Promise.reject(new ChartlyError('not_found', 'There is no store here.')),
+    expireRecords: async () => 0,
     discard: async () => 0,
     quarantined: async () => ({ items: [], next: undefined }),
     quarantineSummary: async () => [],

@@ -9,6 +9,7 @@ export type {
   CanonicalRecord,
   EncodedBatch,
   EncodedRecords,
+  ExpiryScope,
   RecordBatch,
   RetireScope,
   WriteResult,

@@ -136,8 +136,8 @@ describe('the command line', () => {
     expect((await chartly(['report', 'render', 'seattle-weather', '-o', page])).code).toBe(0);
     expect((await readFile(page, 'utf8')).match(/<svg/g)).toHaveLength(3);
 
-    const { items } = await json<{ items: { active: boolean }[] }>(['profile', 'list']);
-    expect(items.map(({ active }) => active)).toEqual([true, true]);
+    const { items } = await json<{ items: { state: string }[] }>(['profile', 'list']);
+    expect(items.map(({ state }) => state)).toEqual(['active', 'active']);
     expect((await chartly(['profile', 'show', 'seattle-weather'])).out).toContain('path: date');
     expect((await chartly(['profile', 'show', 'readings@9.9.9'])).err).toContain('code: not_found');
   });

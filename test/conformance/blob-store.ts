@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#kit';
@@ -108,6 +109,50 @@ export function blobStoreConformance(name: string, open: () => Promise<BlobStore
       const reason = new Error('cancelled');
       await expect(store.put('raw', Buffer.from('y'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
       expect(await store.stat('raw', sha256Hex('y'))).toBeUndefined();
+    });
+
+    it('removes what nobody has put since', async () => {
+      const store = await open();
+      const longAgo = Date.now() - 60_000;
+      const { sha256 } = await store.put('raw', Buffer.from('old'));
+      expect(await store.delete('raw', sha256, { unlessPutSince: longAgo })).toBe(false);
+      expect((await store.readAll('raw', sha256)).toString()).toBe('old');
+      const later = Date.now() + 60_000;
+      expect(await store.delete('raw', sha256, { unlessPutSince: later })).toBe(true);
+      expect(await store.delete('raw', sha256, { unlessPutSince: later })).toBe(true);
+      expect(await store.delete('raw', '../x', { unlessPutSince: later })).toBe(true);
+      expect(await store.stat('raw', sha256)).toBeUndefined();
+      await expect(store.readAll('raw', sha256)).rejects.toMatchObject({ code: 'not_found' });
+      await store.put('raw', Buffer.from('old'));
+      expect(await store.verify('raw', sha256)).toBe(true);
+    });
+
+    it.for([20, 2 * mebi + 5])('counts a put of %i bytes that are there already as put now', async (size) => {
+      const store = await open();
+      const bytes = Buffer.alloc(size, 'again');
+      const { sha256 } = await store.put('raw', bytes);
+      await sleep(20);
+      const between = Date.now();
+      await sleep(20);
+      await store.put('raw', chunked(bytes, 7000));
+      expect(await store.delete('raw', sha256, { unlessPutSince: between })).toBe(false);
+      expect(await store.verify('raw', sha256)).toBe(true);
+    });
+
+    it('never takes away what a put has resolved with', async () => {
+      const store = await open();
+      for (let round = 0; round < 30; round++) {
+        const bytes = Buffer.from(`contested ${round}`);
+        const sha256 = sha256Hex(bytes);
+        await store.put('raw', bytes);
+        await sleep(2);
+        const cutoff = Date.now();
+        // Whichever comes first: a put that begins now counts from now on.
+        const removal = store.delete('raw', sha256, { unlessPutSince: cutoff });
+        const put = store.put('raw', bytes);
+        await Promise.all([removal, put]);
+        expect(await store.verify('raw', sha256)).toBe(true);
+      }
     });
 
     it('lets a reader stop early', async () => {

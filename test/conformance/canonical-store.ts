@@ -385,6 +385,65 @@ export function describeCanonicalStore(name: string, start: () => Promise<Canoni
       await store.health();
     });
 
+    it('removes what lies before a moment, for good, and tells of it first', async () => {
+      const tenant = freshTenant();
+      const day = 86_400_000;
+      const at = (n: number) => 1_700_000_000_000 + n * day;
+      const records = Array.from({ length: 10 }, (_, n) => makeRecord(`r${n}`, { tsMs: at(n) }));
+      const timeless = makeRecord('thing', { kind: 'entity', name: 'thing', tsMs: undefined, measures: {} });
+      const early = makeRecord('before the epoch', { tsMs: -5 * day });
+      const first = makeBatch(tenant, 1n, [...records, timeless, early]);
+      await store.write(first);
+      // Of the second revision: r0 and r1 stand where they stood, r2 moves to a later day, r9 to an earlier one.
+      const moved = [makeRecord('r2', { tsMs: at(20) }), makeRecord('r9', { tsMs: at(1) })];
+      const second = makeBatch(tenant, 2n, [records[0]!, records[1]!, ...moved]);
+      await store.write(second);
+      const others = makeBatch(tenant, 1n, [makeRecord('r0', { tsMs: at(0) })], { sourceId: 'others' });
+      await store.write(others);
+
+      const scope = { tenantId: tenant, sourceId: 'quakes', beforeMs: at(4) };
+      expect(await store.countBefore(scope)).toBe(5);
+      const told: [string, string[]][] = [];
+      const before = await store.dataVersion(tenant);
+      const announce = async ({ batchId, hashes }: { batchId: string; hashes: Buffer }): Promise<void> => {
+        expect(await store.countBefore(scope)).toBe(5);
+        told.push([batchId, hashes.toString('hex').match(/.{64}/g)!]);
+      };
+      expect(await store.expireBefore(scope, announce)).toBe(5);
+      expect(await store.dataVersion(tenant)).not.toBe(before);
+      const hashesOf = (...found: CanonicalRecord[]): string[] => found.map((r) => r.recordHash).toSorted();
+      expect(new Map(told)).toEqual(
+        new Map([
+          [first.batchId, hashesOf(early, records[3]!)],
+          [second.batchId, hashesOf(records[0]!, records[1]!, moved[1]!)],
+        ]),
+      );
+      const left = [moved[0]!, ...records.slice(4, 9), timeless].map((r) => r.recordId).toSorted();
+      const live = async (): Promise<string[]> => {
+        const ids: string[] = [];
+        for await (const page of store.scan(tenant, { sourceId: 'quakes' })) ids.push(...page.map((r) => r.recordId));
+        return ids.toSorted();
+      };
+      // No older version of what went has come to light, and nothing physical of it is left before the moment.
+      expect(await live()).toEqual(left);
+      expect(await store.countBefore(scope)).toBe(0);
+      expect(
+        await under.rows(
+          `SELECT count() FROM records WHERE tenant_id = '${tenant}' AND source_id = 'quakes' AND kind = 'event' AND ts < fromUnixTimestamp64Milli(${at(4)})`,
+        ),
+      ).toEqual([[0]]);
+      expect((await store.countBySource(tenant)).get('others')).toBe(1);
+      expect(await store.expireBefore(scope, announce)).toBe(0);
+      expect(told).toHaveLength(2);
+
+      // What is written again goes again; a failing announcement leaves everything.
+      await store.write(makeBatch(tenant, 3n, [records[0]!]));
+      await expect(store.expireBefore(scope, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      expect(await store.countBefore(scope)).toBe(1);
+      expect(await store.expireBefore(scope, async () => {})).toBe(1);
+      expect(await live()).toEqual(left);
+    });
+
     it('stops a query that takes too long, and serves others meanwhile', async () => {
       const heavy = store.read({
         text: 'SELECT count() FROM numbers(1e13) WHERE NOT ignore(number)',

@@ -27,36 +27,38 @@ import s24 from '../../../contracts/v1/api/replay-preview.json' with { type: 'js
 import s25 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
 import s26 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
 import s27 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
-import s28 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s29 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s30 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s54 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s55 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s56 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s57 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s28 from '../../../contracts/v1/api/retention-request.json' with { type: 'json' };
+import s29 from '../../../contracts/v1/api/retention.json' with { type: 'json' };
+import s30 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s55 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s56 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s57 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s58 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s59 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -88,34 +90,36 @@ export const schemas = {
   'api/replay-request': s25,
   'api/replay': s26,
   'api/report-document': s27,
-  'api/source-document': s28,
-  'api/source-totals': s29,
-  'api/verify-report': s30,
-  'audit/entry': s31,
-  'canonical/entity': s32,
-  'canonical/envelope': s33,
-  'canonical/event': s34,
-  'canonical/metric': s35,
-  'canonical/provenance': s36,
-  'common': s37,
-  'errors/codes': s38,
-  'errors/problem': s39,
-  'jobs/dead-letter': s40,
-  'jobs/job': s41,
-  'jobs/run': s42,
-  'jobs/step': s43,
-  'policies/policy': s44,
-  'profiles/profile': s45,
-  'quarantine/quarantine-record': s46,
-  'quarantine/reason-codes': s47,
-  'raw/raw-ref': s48,
-  'reports/manifest': s49,
-  'reports/projection': s50,
-  'reports/query-result': s51,
-  'reports/query': s52,
-  'reports/report': s53,
-  'sources/source': s54,
-  'sources/workspace': s55,
-  'telemetry/job-status': s56,
-  'telemetry/log': s57,
+  'api/retention-request': s28,
+  'api/retention': s29,
+  'api/source-document': s30,
+  'api/source-totals': s31,
+  'api/verify-report': s32,
+  'audit/entry': s33,
+  'canonical/entity': s34,
+  'canonical/envelope': s35,
+  'canonical/event': s36,
+  'canonical/metric': s37,
+  'canonical/provenance': s38,
+  'common': s39,
+  'errors/codes': s40,
+  'errors/problem': s41,
+  'jobs/dead-letter': s42,
+  'jobs/job': s43,
+  'jobs/run': s44,
+  'jobs/step': s45,
+  'policies/policy': s46,
+  'profiles/profile': s47,
+  'quarantine/quarantine-record': s48,
+  'quarantine/reason-codes': s49,
+  'raw/raw-ref': s50,
+  'reports/manifest': s51,
+  'reports/projection': s52,
+  'reports/query-result': s53,
+  'reports/query': s54,
+  'reports/report': s55,
+  'sources/source': s56,
+  'sources/workspace': s57,
+  'telemetry/job-status': s58,
+  'telemetry/log': s59,
 } as const;

@@ -166,6 +166,8 @@ export interface ContractsV1 {
   ReplayRequest?: ReplayRequest;
   Replay?: Replay;
   ReportDocument?: ReportDocument;
+  RetentionRequest?: RetentionRequest;
+  RetentionView?: RetentionView;
   SourceDocument?: SourceDocument;
   SourceTotals?: SourceTotals;
   VerifyReportView?: VerifyReportView;
@@ -388,10 +390,14 @@ export interface LineageView {
      */
     compression?: 'gzip' | 'zstd' | 'zip';
     /**
-     * the very bytes of the row (first 64 KiB), decoded
+     * the very bytes of the row (first 64 KiB), decoded; absent once the payload has expired
      */
-    bytes_base64: string;
-    blob_verified: boolean;
+    bytes_base64?: string;
+    /**
+     * the bytes as stored match their digest; absent once the payload has expired
+     */
+    blob_verified?: boolean;
+    expired_at?: Timestamp;
   };
   profile: {
     id: Id;
@@ -479,6 +485,7 @@ export interface Profile {
     [k: string]: LookupTable;
   };
   dedupe?: Dedupe;
+  retention?: Retention;
 }
 export interface ZipOptions {
   /**
@@ -819,6 +826,23 @@ export interface Dedupe {
   };
 }
 /**
+ * how long what this profile's sources gave is kept, as ISO 8601 durations of whole days; what is left out is kept for good
+ */
+export interface Retention {
+  /**
+   * records, from their own time on; those without a time are kept
+   */
+  records?: string;
+  /**
+   * payloads, from their capture on; one with open quarantine rows waits for them
+   */
+  raw?: string;
+  /**
+   * open quarantine rows, from when they were found; then they are expired
+   */
+  quarantine?: string;
+}
+/**
  * Two versions of a profile, to be compared on the payloads of a source.
  */
 export interface ProfileDiffRequest {
@@ -1091,9 +1115,9 @@ export interface QuarantinedRow {
    */
   compression?: 'gzip' | 'zstd' | 'zip';
   /**
-   * the first 64 KiB of the row, decoded
+   * the first 64 KiB of the row, decoded; absent once the payload has expired
    */
-  bytes_base64: string;
+  bytes_base64?: string;
 }
 /**
  * One failing candidate and rule. `quarantine_id` is a function of the row and the rule, so a repeat changes nothing.
@@ -1128,7 +1152,7 @@ export interface QuarantineRecord {
   profile_id: Id;
   profile_version: Semver;
   profile_digest: Sha256;
-  state: 'open' | 'recovered' | 'superseded' | 'discarded';
+  state: 'open' | 'recovered' | 'superseded' | 'discarded' | 'expired';
   /**
    * what to do next
    */
@@ -1310,6 +1334,75 @@ export interface QueryAggregate {
    */
   field?: string;
   as: string;
+}
+/**
+ * Whose retention to carry out now; it is carried out every hour anyway.
+ */
+export interface RetentionRequest {
+  source?: Id;
+  /**
+   * say what would go, and change nothing
+   */
+  dry_run?: boolean;
+}
+/**
+ * What went of a source by its retention, or would go.
+ */
+export interface RetentionView {
+  source_id: Id;
+  profile: RetentionProfile;
+  records?: ExpiredRecords;
+  raw?: ExpiredPayloads;
+  quarantine?: ExpiredQuarantine;
+}
+export interface RetentionProfile {
+  id: Id;
+  version: Semver;
+}
+export interface ExpiredRecords {
+  /**
+   * as the profile says
+   */
+  period: string;
+  before: Timestamp;
+  /**
+   * live records before it
+   */
+  records: number;
+}
+export interface ExpiredPayloads {
+  /**
+   * as the profile says
+   */
+  period: string;
+  before: Timestamp;
+  /**
+   * captures before it
+   */
+  payloads: number;
+  /**
+   * of those captures
+   */
+  bytes: number;
+  /**
+   * captures before it that open quarantine rows still need
+   */
+  kept: number;
+  /**
+   * a run of the source is under way: its payloads wait for the next time
+   */
+  busy: boolean;
+}
+export interface ExpiredQuarantine {
+  /**
+   * as the profile says
+   */
+  period: string;
+  before: Timestamp;
+  /**
+   * open rows before it
+   */
+  rows: number;
 }
 /**
  * A source as applied.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, statfs, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ChartlyError, sha256Hex } from '#kit';
 import { asReadError, asWriteError, diskFull, notFound } from './blob-errors.ts';
@@ -8,6 +8,7 @@ import { cutFrames, frameLength, gatherFrames, writeFrames } from './frame-write
 import type { BlobInfo, BlobStore, ByteRange, PutOptions } from './port.ts';
 import { createDirectorySync } from './sync-directory.ts';
 import { createTemporaryFiles } from './temporary-files.ts';
+import { createTurns } from './turns.ts';
 
 const leastFreeBytes = 16 * 1024 * 1024;
 const isDigest = /^[0-9a-f]{64}$/;
@@ -20,6 +21,7 @@ const isBucket = /^[a-z][a-z0-9-]{0,62}$/;
 export function createFileBlobStore(deps: { dir: string }): BlobStore {
   const temporary = createTemporaryFiles(join(deps.dir, 'tmp'));
   const syncDirectory = createDirectorySync();
+  const alone = createTurns();
   const pathOf = (bucket: string, sha256: string): string => join(deps.dir, bucket, `${keyOf(sha256)}.zst`);
 
   /** Makes the entry of a finished file durable: the file itself was synced before. */
@@ -32,16 +34,25 @@ export function createFileBlobStore(deps: { dir: string }): BlobStore {
     for (let at = directory; at.length >= made.length; at = dirname(at)) await syncDirectory(dirname(at));
   }
 
+  /** Says that a file is wanted from now on. False when it is not there. */
+  async function renewed(path: string): Promise<boolean> {
+    const now = new Date();
+    if (!(await exists(path))) return false;
+    await utimes(path, now, now);
+    // Whoever wrote it may not have made its entry durable yet.
+    await syncDirectory(dirname(path));
+    return true;
+  }
+
   async function write(bucket: string, frames: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
     return temporary.use(async (file, path) => {
       const { sha256, size } = await writeFrames(file, frames);
       const target = pathOf(bucket, sha256);
-      if (await exists(target)) {
-        await syncDirectory(dirname(target));
-      } else {
+      await alone(target, async () => {
+        if (await renewed(target)) return;
         await file.sync();
         await publish(path, target);
-      }
+      });
       return { bucket, key: keyOf(sha256), sha256, size };
     });
   }
@@ -50,10 +61,8 @@ export function createFileBlobStore(deps: { dir: string }): BlobStore {
   async function storedAlready(bucket: string, content: Uint8Array): Promise<BlobInfo | undefined> {
     const sha256 = sha256Hex(content);
     const target = pathOf(bucket, sha256);
-    if (!(await exists(target))) return undefined;
-    // Whoever wrote it may not have made its entry durable yet.
-    await syncDirectory(dirname(target));
-    return { bucket, key: keyOf(sha256), sha256, size: content.length };
+    const known = await alone(target, () => renewed(target));
+    return known ? { bucket, key: keyOf(sha256), sha256, size: content.length } : undefined;
   }
 
   async function store(bucket: string, frames: AsyncGenerator<Uint8Array>): Promise<BlobInfo> {
@@ -132,6 +141,21 @@ export function createFileBlobStore(deps: { dir: string }): BlobStore {
       }
     },
     verify: async (bucket, sha256) => withBlob(bucket, sha256, async (file) => (await digestOf(file)) === sha256),
+    async delete(bucket, sha256, { unlessPutSince }) {
+      if (!isDigest.test(sha256) || !isBucket.test(bucket)) return true;
+      const path = pathOf(bucket, sha256);
+      try {
+        return await alone(path, async () => {
+          if (!(await exists(path))) return true;
+          if ((await stat(path)).mtimeMs >= unlessPutSince) return false;
+          await rm(path);
+          await syncDirectory(dirname(path));
+          return true;
+        });
+      } catch (error) {
+        throw asWriteError(error);
+      }
+    },
     async health() {
       try {
         await temporary.use(async (file) => {

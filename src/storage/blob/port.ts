@@ -27,7 +27,7 @@ export interface BlobStore {
   /**
    * Streams content in and returns where it is. When this resolves, the bytes and their directory entry are durable
    * (fsync). A crash or an error before leaves no visible partial blob. Content that is stored already is not
-   * written again. Errors: `upstream_too_large`, `disk_full`, `storage_unavailable`; what the body throws is rethrown.
+   * written again, but counts as put now. Errors: `upstream_too_large`, `disk_full`, `storage_unavailable`; what the body throws is rethrown.
    */
   put(bucket: string, body: AsyncIterable<Uint8Array> | Uint8Array, options?: PutOptions): Promise<BlobInfo>;
   /** Content of a blob, streamed, whole or in part; memory does not grow with its size. Errors: `not_found`, `blob_corrupt` when the stored form does not decode. Does not check the digest: see `verify`. */
@@ -38,6 +38,12 @@ export interface BlobStore {
   stat(bucket: string, sha256: string): Promise<BlobInfo | undefined>;
   /** True when the content's digest is the blob's name. False or `blob_corrupt`-free: corruption gives false, absence `not_found`. */
   verify(bucket: string, sha256: string): Promise<boolean>;
+  /**
+   * Removes a blob, unless it was put at or after `unlessPutSince` (milliseconds), for the first time or again: whoever did may not have recorded yet that it is
+   * needed. Of a put and a delete of one blob one comes first, so what a put has resolved with is there. True when the blob is gone, also when it was not there.
+   * Errors: `storage_unavailable`.
+   */
+  delete(bucket: string, sha256: string, options: { unlessPutSince: number }): Promise<boolean>;
   /** Throws `storage_unavailable` or `disk_full` when a write would fail now. */
   health(): Promise<void>;
 }

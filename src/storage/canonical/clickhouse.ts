@@ -7,6 +7,8 @@ import type {
   CanonicalRecord,
   CanonicalStore,
   EncodedBatch,
+  ExpiredBatch,
+  ExpiryScope,
   EncodedRecords,
   ReadQuery,
   RecordBatch,
@@ -16,6 +18,7 @@ import type {
   WriteResult,
 } from './port.ts';
 import { mapClickHouseError } from './errors.ts';
+import { countBefore, expirePass, forgetRemoved } from './expiry.ts';
 import { asFork, dropLeftovers, forkName, type ForkEngine } from './fork.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
 import { decodeBlock } from './native-decode.ts';
@@ -55,6 +58,8 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Canonica
     scan: (tenantId, filter) => store.scan(tenantId, filter),
     countBySource: (tenantId) => store.countBySource(tenantId),
     retireOthers: (scope) => store.retireOthers(scope),
+    countBefore: (scope) => store.countBefore(scope),
+    expireBefore: (scope, announce) => store.expireBefore(scope, announce),
     dataVersion: () => store.dataVersion(),
     read: (query) => store.read(query),
     fork: () => store.fork(own),
@@ -120,6 +125,21 @@ class ClickHouseStore {
 
   retireOthers(scope: RetireScope): Promise<number> {
     return this.#oneByOne(scope, () => this.#retireAlone(scope));
+  }
+
+  countBefore(scope: ExpiryScope): Promise<number> {
+    return countBefore(this.#engine, scope);
+  }
+
+  async expireBefore(scope: ExpiryScope, announce: (batch: ExpiredBatch) => Promise<void>): Promise<number> {
+    let total = 0;
+    for (let more = true; more;) {
+      const pass = await this.#oneByOne(scope, () => expirePass(this.#engine, scope, announce));
+      total += pass.removed;
+      more = pass.more;
+    }
+    if (total > 0) await forgetRemoved(this.#engine);
+    return total;
   }
 
   #oneByOne<T>(source: { tenantId: string; sourceId: string }, work: () => Promise<T>): Promise<T> {

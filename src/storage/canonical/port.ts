@@ -72,6 +72,20 @@ export interface WriteResult {
 /** One payload of a source, as normalized by one profile version. */
 export type RetireScope = Pick<RecordBatch, 'tenantId' | 'sourceId' | 'rawSha256' | 'profileDigest' | 'revision'>;
 
+/** Records of a source whose time lies before a moment; those without a time are never meant. */
+export interface ExpiryScope {
+  tenantId: string;
+  sourceId: string;
+  beforeMs: number;
+}
+
+/** Live records of one batch that are about to be removed. */
+export interface ExpiredBatch {
+  batchId: string;
+  /** Their record hashes, 32 bytes each, sorted. */
+  hashes: Buffer;
+}
+
 /** A live record as it stands in the store. */
 export interface StoredRecord extends CanonicalRecord {
   tenantId: string;
@@ -117,6 +131,14 @@ export interface CanonicalStore {
    * Returns how many it retired. Errors: as `write`.
    */
   retireOthers(payload: RetireScope): Promise<number>;
+  /** Live records that `expireBefore` would remove. */
+  countBefore(scope: ExpiryScope): Promise<number>;
+  /**
+   * Removes records for good, with what the store still holds of their older versions; nothing else comes to light by that. Before any goes, `announce` is told of
+   * each batch's, some batches more than once, and must have made that durable when it resolves. No write of the source comes between. Repeatable, also when
+   * it died half way. Returns how many live records went. Errors: as `write`, and what `announce` throws.
+   */
+  expireBefore(scope: ExpiryScope, announce: (batch: ExpiredBatch) => Promise<void>): Promise<number>;
   /** The live record, or undefined. */
   get(tenantId: string, recordId: string): Promise<StoredRecord | undefined>;
   /** Streams a tenant's live records, in no order that may be relied on but grouped by batch; for verification. */
