@@ -322,14 +322,14 @@ class ClickHouseStore {
 
   /**
    * Of the whole table, so it changes for other tenants' rows as well: the newest block number, which merges leave
-   * alone, and the mutations.
+   * alone, and the mutations, but for those that change nothing that can be seen.
    */
   async dataVersion(): Promise<string> {
     const own = `database = currentDatabase() AND table = 'records'`;
     const rows = await this.#rows(
       `SELECT (SELECT toString(any(uuid)) FROM system.tables WHERE database = currentDatabase() AND name = 'records'),
          (SELECT max(max_block_number) FROM system.parts WHERE active AND ${own}),
-         (SELECT (count(), sum(is_done), max(mutation_id))::String FROM system.mutations WHERE ${own})`,
+         (SELECT (count(), sum(is_done), max(mutation_id))::String FROM system.mutations WHERE ${own} AND command NOT LIKE '%APPLY DELETED MASK%')`,
       {},
     );
     return shortId((rows[0] ?? []).map(String)).slice(0, 16);
