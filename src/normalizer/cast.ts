@@ -1,5 +1,6 @@
 import type { Profile, Rule } from '#contracts';
 import { type Attempt, needsExactPass, type Site } from './attempt.ts';
+import { CellError } from './cell-error.ts';
 import { type DateParser, compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
 import { durationSeconds } from './duration.ts';
 import { plainDecimal, plainInt64, survivesDouble } from './exact-number.ts';
@@ -33,6 +34,8 @@ export const castText: Cast<string> = (value, attempt, site) => {
       return value ? 'true' : 'false';
     default:
       if (value instanceof NumberText) return plainDecimal(value.source) ?? value.source;
+      if (value instanceof CellError)
+        return attempt.fail(site, 'cast_failed', `The cell holds the error ${value.code}.`, value);
       return attempt.fail(site, 'cast_failed', 'The value is an object or a list, not text.', value);
   }
 };

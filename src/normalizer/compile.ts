@@ -13,13 +13,14 @@ import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } fro
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { checkRetention } from './retention.ts';
-import { dialectOf, isTable } from './csv-dialect.ts';
+import { dialectOf, hasColumns, isTable } from './csv-dialect.ts';
 import { formatOf } from './lookup-file.ts';
 import { createTables } from './lookup-table.ts';
 import { fieldRules } from './lookup-uses.ts';
 import type { Lookups } from './lookup-resources.ts';
 import { elementPath } from './select-element.ts';
 import { streamingSteps } from './select-path.ts';
+import { parseRange } from './xlsx/range.ts';
 import { zoneOf } from './zone.ts';
 
 /** A profile ready to map rows. It keeps state for the row under way: one for each payload. */
@@ -60,7 +61,7 @@ export function compileProfile(
   checkRetention(profile, problem);
   checkLookups(profile, problem);
   const tables = createTables(profile, details.length === 0 ? given.lookups : undefined);
-  const columns = isTable(profile) ? new Columns() : undefined;
+  const columns = hasColumns(profile) ? new Columns() : undefined;
   const checked = checkedPolicy(profile, problem);
   const policy =
     checked === undefined
@@ -136,8 +137,11 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
   if (xml !== undefined && format !== 'xml') problem('/xml', `only format xml has this, and this is ${format}`);
   if (csv !== undefined && !isTable(profile))
     problem('/csv', `only formats csv and tsv have this, and this is ${format}`);
-  if (profile.parquet !== undefined && format !== 'parquet')
-    problem('/parquet', `only format parquet has this, and this is ${format}`);
+  for (const own of ['parquet', 'xlsx'] as const) {
+    if (profile[own] !== undefined && format !== own)
+      problem(`/${own}`, `only format ${own} has this, and this is ${format}`);
+  }
+  checkSheet(profile.xlsx, problem);
   if (csv?.header === false && csv.columns === undefined)
     problem('/csv/columns', 'without a header the columns need names');
   for (const option of ['delimiter', 'quote'] as const) {
@@ -153,6 +157,16 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
   } catch {
     problem('/timezone', unknownZone);
   }
+}
+
+function checkSheet(xlsx: Profile['xlsx'], problem: (pointer: string, message: string) => void): void {
+  const range = xlsx?.range === undefined ? undefined : parseRange(xlsx.range);
+  if (xlsx?.range !== undefined && range === undefined)
+    problem('/xlsx/range', 'this is no range of cells; write B3:F200, B3:F (to the end) or B:F');
+  const row = xlsx?.header_row;
+  if (range !== undefined && row !== undefined && (row <= range.firstRow || row > range.lastRow))
+    problem('/xlsx/header_row', 'the header row lies outside of the range');
+  if (new Set(xlsx?.columns).size !== (xlsx?.columns?.length ?? 0)) problem('/xlsx/columns', 'a name occurs twice');
 }
 
 function checkCombined({ dedupe, records }: Profile, problem: (pointer: string, message: string) => void): void {

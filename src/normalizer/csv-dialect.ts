@@ -14,6 +14,11 @@ export function isTable({ format }: Pick<Profile, 'format'>): boolean {
   return format === 'csv' || format === 'tsv';
 }
 
+/** The rows of the profile are cells below a header, of texts or of typed values. */
+export function hasColumns(profile: Pick<Profile, 'format'>): boolean {
+  return profile.format === 'xlsx' || isTable(profile);
+}
+
 /** How the tables of a profile are written. */
 export function dialectOf({ format, csv = {} }: Pick<Profile, 'format' | 'csv'>): CsvDialect {
   const delimiter = csv.delimiter ?? (format === 'tsv' ? '\t' : ',');

@@ -4,6 +4,7 @@ import { boundsProblem, hasLoop, linearMatches, makeMatchesLinear } from './expr
 import { NumberText } from './json-rows.ts';
 import { compilePattern, patternsTooCostly, tooCostlyMessage } from './pattern.ts';
 import { type Columns, type Division, isObject, type RowValue } from './path.ts';
+import { cellText } from './table-header.ts';
 
 /** What a row and its part give an expression, or `failed`. Never throws. */
 export type Expression = (row: RowValue, attempt: Attempt) => unknown;
@@ -50,10 +51,10 @@ export function compileExpression(source: string, { columns, division, wanted }:
       if (attempt.loopCost > loopBudget)
         return new ExpressionFailure('The row is too large for an expression that loops over lists.');
     }
-    variables.row = columns === undefined ? plainRow(row, attempt) : csvView(row as string[], columns, attempt);
+    variables.row = columns === undefined ? plainRow(row, attempt) : csvView(row as unknown[], columns, attempt);
     if (division === 'unpivot') {
       variables.column = attempt.part!.label;
-      variables.cell = plain(attempt.part!.value, attempt);
+      variables.cell = columns === undefined ? plain(attempt.part!.value, attempt) : asText(attempt.part!.value);
     } else if (division === 'explode') {
       variables.index = BigInt(attempt.part!.label);
       variables.item = plain(attempt.part!.value, attempt);
@@ -118,11 +119,16 @@ function doubles(value: unknown): unknown {
   return copy;
 }
 
+/** A cell as CSV would have it, so that expressions are the same over spreadsheets. */
+function asText(cell: unknown): string {
+  return typeof cell === 'string' ? cell : cellText(cell);
+}
+
 /** The fields of a CSV row by their columns' names. */
-function csvView(row: readonly string[], columns: Columns, attempt: Attempt): Record<string, unknown> {
+function csvView(row: readonly unknown[], columns: Columns, attempt: Attempt): Record<string, unknown> {
   if (attempt.viewed === row) return attempt.view;
   const view = Object.create(null) as Record<string, unknown>;
-  for (let i = 0; i < row.length; i++) view[columns.names[i]!] = row[i];
+  for (let i = 0; i < columns.names.length; i++) view[columns.names[i]!] = asText(row[i]);
   attempt.viewed = row;
   attempt.view = view;
   return view;

@@ -12,6 +12,7 @@ import { streamingSteps } from './select-path.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 import { JsonSplitter } from './split-json.ts';
 import { splitNdjson } from './split-ndjson.ts';
+import { distinctNames } from './table-header.ts';
 import { createWholeReader, isWhole } from './whole-reader.ts';
 import { XmlSplitter } from './split-xml.ts';
 import { xmlRows } from './xml-rows.ts';
@@ -220,7 +221,7 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
         if (expectsHeader) lost = problem;
         else fault(problem.reason, start, start + to - from, problem.message);
       } else if (expectsHeader) {
-        columns.bind(csv.columns ?? distinct(fields as string[]));
+        columns.bind(csv.columns ?? distinctNames(fields as string[]));
         expectsHeader = false;
       } else take(fields, undefined, start, start + to - from);
     },
@@ -244,16 +245,4 @@ function csvSplitter(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
     },
     openFrom: () => (expectsHeader ? 0 : splitter.openFrom()),
   };
-}
-
-/** Names as they stand, trimmed; one that comes again gets a number, as `name_2`, so that no column is lost. */
-function distinct(names: readonly string[]): string[] {
-  const used = new Set<string>();
-  return names.map((raw) => {
-    const name = raw.trim();
-    let free = name;
-    for (let n = 2; used.has(free); n++) free = `${name}_${n}`;
-    used.add(free);
-    return free;
-  });
 }

@@ -5,12 +5,13 @@ import type { Candidate } from './record-rule.ts';
 import type { CandidateSink, RowReader } from './row-reader.ts';
 import type { RowCaps } from './row-sink.ts';
 import { splitParquet } from './split-parquet.ts';
+import { splitXlsx } from './split-xlsx.ts';
 import { createSpool, part, type Source } from './spool.ts';
 import type { WholeSink } from './whole-sink.ts';
 
 /** The parts of such a payload are found from its end, so that reading begins when all of it is there. */
 export function isWhole({ format }: Pick<Profile, 'format'>): boolean {
-  return format === 'parquet';
+  return format === 'parquet' || format === 'xlsx';
 }
 
 /**
@@ -48,7 +49,7 @@ export function createWholeReader(compiled: CompiledProfile, caps: RowCaps, sink
     };
   }
 
-  function* readFiles(): Generator<void, void, undefined> {
+  async function* readFiles(): AsyncGenerator<void, void, undefined> {
     let rows = 0;
     for (const file of files) {
       const to = sinkOf(file, rows);
@@ -60,8 +61,13 @@ export function createWholeReader(compiled: CompiledProfile, caps: RowCaps, sink
     }
   }
 
-  function rowsOf(source: Source, to: WholeSink): Generator<void, number, undefined> {
-    return splitParquet(source, to, caps, compiled.profile.parquet);
+  function rowsOf(
+    source: Source,
+    to: WholeSink,
+  ): Generator<void, number, undefined> | AsyncGenerator<void, number, undefined> {
+    const { format, parquet, xlsx, limits } = compiled.profile;
+    if (format === 'parquet') return splitParquet(source, to, caps, parquet);
+    return splitXlsx({ source, options: xlsx, limits, caps }, compiled.columns!, to);
   }
 
   return {

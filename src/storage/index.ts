@@ -22,6 +22,7 @@ export type {
 export type { Relational, Sql, Row, Param } from './relational/port.ts';
 export type { Cache } from './cache/port.ts';
 export { appliedLayer } from './payload/applied-layer.ts';
+export { type Archive, openArchive } from './payload/archive.ts';
 export { archiveFiles, decodePayload, decodedBytes } from './payload/decode.ts';
 export { isDamage, layerOf, nextFile } from './payload/layer.ts';
 export type { Compression, DecodedPiece, PayloadDamage, PayloadLayer } from './payload/layer.ts';

@@ -434,7 +434,7 @@ export interface Profile {
   /**
    * tsv is csv with tabs
    */
-  format: 'json' | 'ndjson' | 'csv' | 'tsv' | 'parquet' | 'xml';
+  format: 'json' | 'ndjson' | 'csv' | 'tsv' | 'xml' | 'parquet' | 'xlsx';
   /**
    * how the payload is compressed (default auto: as its first bytes say). Byte ranges are of what it holds
    */
@@ -459,6 +459,7 @@ export interface Profile {
     header?: boolean;
     columns?: string[];
   };
+  xlsx?: XlsxOptions;
   parquet?: {
     /**
      * what columns of bytes become that declare no meaning; text is for writers that leave the mark of texts out (default base64)
@@ -515,6 +516,24 @@ export interface XmlOptions {
    * elements that are a list even where one comes alone: a name, or a path in the row such as `authors/author`; those that a record rule explodes always are
    */
   lists?: string[];
+}
+export interface XlsxOptions {
+  /**
+   * the sheet by its name, or its place from 1 (default: the first that is not hidden)
+   */
+  sheet?: string | number;
+  /**
+   * number of the row with the columns' names, as the sheet counts; rows before it are passed over (default: the first with values, or none when columns are named)
+   */
+  header_row?: number;
+  /**
+   * cells to read: B3:F200, B3:F (to the end) or B:F
+   */
+  range?: string;
+  /**
+   * names of the columns, from the first of the range on; without header_row no row is a header
+   */
+  columns?: string[];
 }
 /**
  * What becomes of personal data that a profile's records would hold. Stands in a profile, or in a file of policies/ that profiles name.

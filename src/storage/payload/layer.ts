@@ -34,12 +34,14 @@ export const ratioFloor = 16 << 20;
 
 /** The layer that a profile declares; without a profile, what the payload's first bytes say. */
 export function layerOf({
+  format,
   compression,
   zip,
   limits,
-}: Partial<Pick<Profile, 'compression' | 'zip' | 'limits'>>): PayloadLayer {
+}: Partial<Pick<Profile, 'format' | 'compression' | 'zip' | 'limits'>>): PayloadLayer {
   return {
-    compression: compression ?? 'auto',
+    // A workbook is a zip archive itself.
+    compression: compression ?? (format === 'xlsx' ? 'none' : 'auto'),
     member: zip?.member,
     maxBytes: limits?.decoded_bytes ?? 64 * 2 ** 30,
     maxRatio: limits?.decoded_ratio ?? 200,

@@ -74,7 +74,7 @@ async function directoryOf(source: ByteSource): Promise<ZipEntry[] | PayloadDama
 }
 
 /** Gives one file, or why not; returns how many bytes it takes in the archive, undefined when no more is to be read. */
-async function* readFile(
+export async function* readFile(
   source: ByteSource,
   entry: ZipEntry,
   budget: Budget,
