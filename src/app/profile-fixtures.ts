@@ -23,7 +23,7 @@ export interface FixtureResult {
   differences: string[];
 }
 
-const payloadFile = /^(.+?)\.(?:(?:json|ndjson|csv|tsv|txt|xml|parquet)(?:\.gz|\.zst)?|zip|gz|zst)$/;
+const payloadFile = /^(.+?)\.(?:(?:json|ndjson|csv|tsv|txt|xml|parquet|xlsx)(?:\.gz|\.zst)?|zip|gz|zst)$/;
 
 /**
  * Runs the fixtures of every profile of a workspace, without any service. `update` writes what comes out as what is expected.

@@ -11,6 +11,8 @@ const byExtension: Record<string, string> = {
   yaml: 'application/yaml',
   yml: 'application/yaml',
   parquet: 'application/vnd.apache.parquet',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  xlsm: 'application/vnd.ms-excel.sheet.macroEnabled.12',
   arrow: 'application/vnd.apache.arrow.file',
   zip: 'application/zip',
   gz: 'application/gzip',

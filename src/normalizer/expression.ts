@@ -54,7 +54,7 @@ export function compileExpression(source: string, { columns, division, wanted }:
     variables.row = columns === undefined ? plainRow(row, attempt) : csvView(row as unknown[], columns, attempt);
     if (division === 'unpivot') {
       variables.column = attempt.part!.label;
-      variables.cell = columns === undefined ? plain(attempt.part!.value, attempt) : asText(attempt.part!.value);
+      variables.cell = columns === undefined ? plain(attempt.part!.value, attempt) : cellText(attempt.part!.value);
     } else if (division === 'explode') {
       variables.index = BigInt(attempt.part!.label);
       variables.item = plain(attempt.part!.value, attempt);
@@ -119,16 +119,11 @@ function doubles(value: unknown): unknown {
   return copy;
 }
 
-/** A cell as CSV would have it, so that expressions are the same over spreadsheets. */
-function asText(cell: unknown): string {
-  return typeof cell === 'string' ? cell : cellText(cell);
-}
-
-/** The fields of a CSV row by their columns' names. */
+/** The fields of a row by their columns' names, as texts: expressions are the same over CSV and spreadsheets. */
 function csvView(row: readonly unknown[], columns: Columns, attempt: Attempt): Record<string, unknown> {
   if (attempt.viewed === row) return attempt.view;
   const view = Object.create(null) as Record<string, unknown>;
-  for (let i = 0; i < columns.names.length; i++) view[columns.names[i]!] = asText(row[i]);
+  for (let i = 0; i < columns.names.length; i++) view[columns.names[i]!] = cellText(row[i]);
   attempt.viewed = row;
   attempt.view = view;
   return view;

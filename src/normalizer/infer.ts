@@ -1,9 +1,11 @@
 import type { Profile, Report } from '#contracts';
 import { ChartlyError } from '#kit';
-import { decodePayload, decodedBytes, layerOf } from '#storage';
+import { archiveFiles, decodePayload, decodedBytes, layerOf } from '#storage';
+import { CellError } from './cell-error.ts';
 import type { CompiledProfile } from './compile.ts';
 import { compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
-import { findMember } from './infer/archive.ts';
+import { findMember, isWorkbook } from './infer/archive.ts';
+import { sheetFrame } from './infer-sheet.ts';
 import { Collector, valueAt } from './infer/collector.ts';
 import { type Dialect, findDialect } from './infer/csv-dialect.ts';
 import { chooseTime, draftProfile, layOut, type Note } from './infer/draft.ts';
@@ -16,7 +18,7 @@ import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { NumberText } from './json-rows.ts';
 import { Columns, isObject } from './path.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
-import type { CsvDialect } from './csv-dialect.ts';
+import { type CsvDialect, hasColumns } from './csv-dialect.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 
@@ -50,9 +52,10 @@ export async function inferProfile(input: InferInput): Promise<Inference> {
   const { frame, notes: frameNotes } = await findFrame(input);
   readers ??= timeReaders(readerOf);
   const collector = new Collector(readers);
-  const csv = frame.format === 'csv';
+  const csv = hasColumns(frame);
   await eachRow(input, frame, (row, names) => {
-    if (csv) collector.addFields(names, row as string[]);
+    if (frame.format === 'xlsx') collector.addValue(namedCells(names, row as unknown[]));
+    else if (csv) collector.addFields(names, row as string[]);
     else collector.addValue(row);
     return collector.rows < (input.limit ?? Infinity);
   });
@@ -92,7 +95,7 @@ function readerOf(format: string): (text: string) => number | undefined {
   };
 }
 
-type Frame = Pick<Profile, 'format' | 'zip' | 'select' | 'csv'>;
+type Frame = Pick<Profile, 'format' | 'zip' | 'select' | 'csv' | 'xlsx'>;
 interface FoundFrame {
   frame: Frame;
   notes: Note[];
@@ -101,7 +104,9 @@ interface FoundFrame {
 const headBytes = 256 * 1024;
 
 async function findFrame(input: InferInput): Promise<FoundFrame> {
-  const archive = await findMember(input.open);
+  const files = await archiveFiles(input.open);
+  if (input.format === 'xlsx' || (input.format === undefined && isWorkbook(files))) return sheetFrame(input.open);
+  const archive = findMember(files);
   const zip = archive === undefined ? {} : { zip: { member: archive.member } };
   const { frame, notes } = await findText(input, () => decodedBytes(input.open, layerOf(zip)));
   const { format, ...options } = frame;
@@ -173,14 +178,14 @@ async function eachRow(
   frame: Frame,
   take: (row: unknown, names: readonly string[]) => boolean,
 ): Promise<void> {
-  const columns = frame.format === 'csv' ? new Columns() : undefined;
-  const parquet = frame.format === 'parquet';
+  const columns = hasColumns(frame) ? new Columns() : undefined;
+  const typed = frame.format === 'parquet' || frame.format === 'xlsx';
   const state = { wanted: true };
   const reading: CompiledProfile = {
     profile: { profile: 'draft', version: '1.0.0', records: [{ kind: 'entity', name: 'draft', key: ['$'] }], ...frame },
     columns,
     map(row) {
-      state.wanted &&= take(parquet ? digits(row) : row, columns?.names ?? []);
+      state.wanted &&= take(typed ? digits(row) : row, columns?.names ?? []);
       return 0;
     },
   };
@@ -203,11 +208,17 @@ async function readRows(input: InferInput, frame: Frame, reader: RowReader, want
   for await (const _ of reader.end()) if (!wanted()) return;
 }
 
+/** The cells of a sheet's row by their columns' names; an error is no value to learn from. */
+function namedCells(names: readonly string[], cells: readonly unknown[]): Record<string, unknown> {
+  const named = names.map((name, i) => [name, cells[i] instanceof CellError ? undefined : cells[i]] as const);
+  return Object.fromEntries(named);
+}
+
 /** A row with the digits of its long numbers, which say what they are. */
 function digits(value: unknown): unknown {
   if (value instanceof NumberText) return value.source;
   if (Array.isArray(value)) return value.map(digits);
-  if (!isObject(value)) return value;
+  if (!isObject(value) || value instanceof CellError) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, digits(item)]));
 }
 
@@ -222,8 +233,8 @@ async function findKey(
   let seen = 0;
   await eachRow(input, frame, (row, names) => {
     const read = (guess: Guess): unknown =>
-      frame.format === 'csv'
-        ? (row as string[])[names.indexOf(String(guess.column.steps[0]))]
+      hasColumns(frame)
+        ? (row as unknown[])[names.indexOf(String(guess.column.steps[0]))]
         : valueAt(row, guess.column.steps);
     return search.add(read) && ++seen < (input.limit ?? Infinity);
   });

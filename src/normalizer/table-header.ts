@@ -15,10 +15,10 @@ export function distinctNames(names: readonly string[]): string[] {
 
 /** The text of a cell, as a table of texts would have it. */
 export function cellText(cell: unknown): string {
-  if (cell === undefined || cell === null) return '';
+  if (typeof cell === 'string') return cell;
   if (cell instanceof NumberText) return cell.source;
   if (cell instanceof CellError) return cell.code;
-  return String(cell as string | number | boolean);
+  return typeof cell === 'number' || typeof cell === 'boolean' ? String(cell) : '';
 }
 
 /** The names of a sheet's columns from its header; one without a title is called by its letters. `first`: the number of the first. */

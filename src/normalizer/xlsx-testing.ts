@@ -82,10 +82,7 @@ function cellXml(place: string, cell: string | number | boolean | null | { xml: 
 }
 
 export function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replace(/[\r\u0000-\u0008]/g, (c) => `_x${c.charCodeAt(0).toString(16).padStart(4, '0')}_`);
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
 function letters(i: number): string {

@@ -1,14 +1,12 @@
-import { archiveFiles } from '#storage';
 import type { Note } from './draft.ts';
 
 /**
  * Which files of an archive are meant: the largest, and those whose names differ from its in their digits alone. Undefined when it need not be
  * said: the payload is no archive, or has one file.
  */
-export async function findMember(
-  open: () => AsyncIterable<Uint8Array>,
-): Promise<{ member: string; notes: Note[] } | undefined> {
-  const files = await archiveFiles(open);
+export function findMember(
+  files: readonly { name: string; size: number }[] | undefined,
+): { member: string; notes: Note[] } | undefined {
   if (files === undefined || files.length < 2) return undefined;
   const largest = files.reduce((a, b) => (b.size > a.size ? b : a)).name;
   const alike = files.filter(({ name }) => withoutDigits(name) === withoutDigits(largest));
@@ -22,4 +20,9 @@ export async function findMember(
 
 function withoutDigits(name: string): string {
   return name.replaceAll(/\d+/g, '*');
+}
+
+/** The files are those of a workbook. */
+export function isWorkbook(files: readonly { name: string }[] | undefined): boolean {
+  return files?.some(({ name }) => name === 'xl/workbook.xml') === true;
 }

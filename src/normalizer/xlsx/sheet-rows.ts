@@ -183,10 +183,10 @@ class Cell {
     if (text.length > maxNumber) throw new SheetDamage('A cell holds a number of too many digits.');
     const serial = Number(text);
     if (text === '' || Number.isNaN(serial)) throw new SheetDamage('A cell holds a number that is none.');
-    const { forms, from1904, number } = this.setting;
-    const form = forms[this.style] ?? 'number';
-    if (form === 'number') return number(text);
+    const { setting } = this;
+    const form = setting.forms[this.style] ?? 'number';
+    if (form === 'number') return setting.number(text);
     if (form === 'days') return durationText(serial);
-    return dayText(serial, form, from1904) ?? number(text);
+    return dayText(serial, form, setting.from1904) ?? setting.number(text);
   }
 }

@@ -179,9 +179,11 @@ const known: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', a
 /** Text with its references in their characters' place; what is no reference stays as it is. */
 export function unescaped(raw: string): string {
   if (!raw.includes('&')) return raw;
-  return raw.replace(/&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-z]{2,4}));/g, (whole, hex, decimal, name) => {
-    if (name !== undefined) return known[name as string] ?? (whole as string);
-    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex as string, 16);
+  return raw.replace(reference, (whole: string, hex?: string, decimal?: string, name?: string) => {
+    if (name !== undefined) return known[name] ?? whole;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
     return code <= 0x10ffff && !(code >= 0xd800 && code < 0xe000) ? String.fromCodePoint(code) : '\ufffd';
   });
 }
+
+const reference = /&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-z]{2,4}));/g;

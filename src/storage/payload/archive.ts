@@ -53,6 +53,6 @@ export function openArchive(source: RandomAccess, layer: PayloadLayer): Archive 
   };
 }
 
-async function* piecesOf({ size, read }: RandomAccess, from: number): AsyncGenerator<Buffer, void, undefined> {
-  for (let at = from; at < size; at += pieceBytes) yield read(at, Math.min(size, at + pieceBytes));
+async function* piecesOf(source: RandomAccess, from: number): AsyncGenerator<Buffer, void, undefined> {
+  for (let at = from; at < source.size; at += pieceBytes) yield source.read(at, Math.min(source.size, at + pieceBytes));
 }
