@@ -72,10 +72,19 @@ export function linear(factor: Rational, offset: Rational): Linear {
     return isExact ? over / under + 0 : undefined;
   }
 
+  /** In big integers, for doubles of many digits; undefined when the result is too near to nothing for that. */
+  function wide(n: number): number | undefined {
+    const { digits, places } = decimalParts(String(n));
+    const power = bigPowers[places]!;
+    return nearestDouble(a * digits + b * power, c * power, (n * numberA + numberB) / numberC);
+  }
+
   return {
     decimal,
     float(n) {
-      const fast = small ? quick(n) : undefined;
+      const size = Math.abs(n);
+      const isPlain = n === 0 || (size >= 1e-6 && size < 1e21);
+      const fast = isPlain ? ((small ? quick(n) : undefined) ?? wide(n)) : undefined;
       if (fast !== undefined) return fast;
       const plain = plainDecimal(String(n));
       const result = plain === undefined ? undefined : decimal(plain);
@@ -84,7 +93,26 @@ export function linear(factor: Rational, offset: Rational): Linear {
   };
 }
 
+/** The double nearest to a quotient that is about `near`. */
+function nearestDouble(over: bigint, under: bigint, near: number): number | undefined {
+  if (over === 0n) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(near)));
+  if (!(exponent > -900 && exponent < 900)) return undefined;
+  // So that the quotient has some 64 bits: the last of them then tells whether there was a rest, and rounding happens once.
+  const shift = 64 - exponent;
+  const scaled = shift >= 0 ? over << BigInt(shift) : over;
+  const divisor = shift >= 0 ? under : under << BigInt(-shift);
+  const whole = scaled / divisor;
+  const size = whole < 0n ? -whole : whole;
+  // What `near` was computed from may have cancelled out.
+  if (size < 1n << 60n || size >= 1n << 72n) return undefined;
+  const sticky = whole * divisor === scaled ? size : size | 1n;
+  return Number(whole < 0n ? -sticky : sticky) * 2 ** -shift;
+}
+
 const powers = Array.from({ length: 16 }, (_, places) => 10 ** places);
+/** A double from 0.000001 on has at most 22 places. */
+const bigPowers = Array.from({ length: 25 }, (_, places) => 10n ** BigInt(places));
 
 function quotient(over: bigint, under: bigint): string | undefined {
   const shared = gcd(over, under);

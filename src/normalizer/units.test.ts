@@ -61,6 +61,26 @@ describe('conversion', () => {
     );
   });
 
+  it('gives of any double the one nearest to the exact result', () => {
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e30, max: 1e30 });
+    const pair = fc.constantFrom(
+      ['degF', 'degC'],
+      ['km/h', 'm/s'],
+      ['psi', 'bar'],
+      ['deg', 'rad'],
+      ['mi', 'km'],
+      ['K', 'degF'],
+    );
+    fc.assert(
+      fc.property(pair, number, ([from, to], n) => {
+        const plain = plainDecimal(String(n));
+        const exact = plain === undefined ? undefined : between(from!, to!).decimal(plain);
+        if (exact !== undefined) expect(between(from!, to!).float(n)).toBe(Number(exact) + 0);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it('rounds what has no end half to even, at 34 digits', () => {
     const third = linear(rational('1/3'), rational('0'));
     expect(third.decimal('1')).toBe(`0.${'3'.repeat(34)}`);
