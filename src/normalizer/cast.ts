@@ -93,7 +93,7 @@ export const castBoolean: Cast<boolean> = (value, attempt, site) => {
   return known ?? attempt.fail(site, 'cast_failed', 'The value is neither true nor false.', shownValue(value));
 };
 
-/** Seconds of an ISO 8601 duration; a number is one of seconds. */
+/** Seconds of a duration as text; a number is one of seconds. */
 export const castDuration: Cast<number> = (value, attempt, site) => {
   if (typeof value !== 'string') return castFloat(value, attempt, site);
   const seconds = durationSeconds(value);
@@ -101,7 +101,7 @@ export const castDuration: Cast<number> = (value, attempt, site) => {
   return attempt.fail(
     site,
     'cast_failed',
-    'The value is not an ISO 8601 duration of weeks, days, hours, minutes and seconds.',
+    'The value is neither an ISO 8601 duration of weeks, days, hours, minutes and seconds nor hours:minutes:seconds.',
     value,
   );
 };
@@ -177,6 +177,22 @@ export function castEpoch(perMs: 'epoch_s' | 'epoch_ms' | 'epoch_us'): Cast<numb
     return inRange(ms, value, attempt, site);
   };
 }
+
+const perMs = 1_000_000n;
+
+/** Milliseconds of a whole number of nanoseconds since 1970: more digits than a double holds, so their source text is read. */
+export const castEpochNs: Cast<number> = (value, attempt, site) => {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && !attempt.exactPass)
+    throw needsExactPass;
+  const source = sourceText(value);
+  const plain = source === undefined ? undefined : plainDecimal(source);
+  if (plain === undefined || plain.includes('.') || plain.length > 24)
+    return attempt.fail(site, 'cast_failed', 'The value is not a whole number of nanoseconds.', shownValue(value));
+  const ns = BigInt(plain);
+  const ms = ns / perMs;
+  // Division of big integers cuts towards zero; a time before 1970 belongs to the millisecond before.
+  return inRange(Number(ns < 0n && ns % perMs !== 0n ? ms - 1n : ms), value, attempt, site);
+};
 
 /** Times as text by the rule's formats and zone. Throws FormatError, or RangeError for an unknown zone. */
 export function castDatetime(rule: Rule, profile: Profile): Cast<number> {

@@ -115,7 +115,7 @@ function rowMapper(
 const longNumber = /\d[\d.]{15}|[\d.][eE][+-]?\d{3}/;
 
 function declaresExactNumbers(profile: Profile): boolean {
-  return fieldRules(profile).some(({ cast }) => cast === 'int64' || cast === 'decimal');
+  return fieldRules(profile).some(({ cast }) => cast === 'int64' || cast === 'decimal' || cast === 'epoch_ns');
 }
 
 function invalid(profile: Profile, details: ErrorDetail[]): ChartlyError {

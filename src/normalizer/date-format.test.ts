@@ -25,6 +25,10 @@ const formats = [
   "yyyy-MM-dd'T'HH:mm:ssZZ",
   'yyyyMMddHHmmss',
   "'on' yyyy-MM-dd 'at' HH:mm Z",
+  'EEE, dd MMM yyyy HH:mm:ss ZZ',
+  'EEEE d MMMM yyyy',
+  "kkkk-'W'WW-E HH:mm",
+  'kkkk/W',
   'iso',
 ];
 
@@ -111,6 +115,75 @@ describe('date formats', () => {
     }
   });
 
+  it('reads formats by name', () => {
+    const day = Date.UTC(2024, 1, 29);
+    const forms: Record<string, [string, number][]> = {
+      iso_basic: [
+        ['20240229', day],
+        ['20240229T0102', day + 62 * 60_000],
+        ['20240229T010203Z', day + 3_723_000],
+        ['20240229T010203+0100', day + 123_000],
+      ],
+      iso_week: [
+        ['2024-W09-4', day],
+        ['2024W094', day],
+        ['2024-W01', Date.UTC(2024, 0, 1)],
+        ['2020-W53-5', Date.UTC(2021, 0, 1)],
+        ['2021W01', Date.UTC(2021, 0, 4)],
+      ],
+      iso_ordinal: [
+        ['2024-060', day],
+        ['2024060', day],
+        ['2023-365', Date.UTC(2023, 11, 31)],
+      ],
+      quarter: [
+        ['2024-Q2', Date.UTC(2024, 3, 1)],
+        ['2024Q4', Date.UTC(2024, 9, 1)],
+        ['Q1 2024', Date.UTC(2024, 0, 1)],
+        ['2024 Q3', Date.UTC(2024, 6, 1)],
+      ],
+      rfc2822: [
+        ['Tue, 15 Nov 1994 08:12:31 GMT', Date.UTC(1994, 10, 15, 8, 12, 31)],
+        ['15 Nov 1994 08:12 -0500', Date.UTC(1994, 10, 15, 13, 12)],
+        ['Thu, 01 Feb 2024 00:00:00 EST', Date.UTC(2024, 1, 1, 5)],
+        ['Sunday, 06-Nov-94 08:49:37 GMT', NaN],
+        ['Sun, 06-Nov-94 08:49:37 UTC', Date.UTC(1994, 10, 6, 8, 49, 37)],
+      ],
+    };
+    for (const [name, texts] of Object.entries(forms)) {
+      for (const [text, ms] of texts) expect(read(name, text) ?? NaN, `${name} ${text}`).toBe(ms);
+    }
+    for (const [name, text] of [
+      ['iso_week', '2023-W53'],
+      ['iso_week', '2024-W00'],
+      ['iso_week', '2024-W09-8'],
+      ['iso_ordinal', '2023-366'],
+      ['iso_ordinal', '2024-000'],
+      ['quarter', '2024-Q5'],
+      ['iso_basic', '20230229'],
+      ['rfc2822', 'Tue, 15 Nov 1994 08:12:31 XYZ'],
+    ] as const)
+      expect(read(name, text), `${name} ${text}`).toBeUndefined();
+  });
+
+  it('agrees with luxon on days of the year', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: earliest, max: latest }), (ms) => {
+        const date = DateTime.fromMillis(ms, { zone: 'utc' });
+        expect(read('iso_ordinal', date.toFormat('yyyy-ooo'))).toBe(date.startOf('day').toMillis());
+        expect(read('quarter', date.toFormat("yyyy-'Q'q"))).toBe(date.startOf('quarter').toMillis());
+        expect(read('iso_week', date.toISOWeekDate()!)).toBe(date.startOf('day').toMillis());
+      }),
+    );
+  });
+
+  it('cuts a fraction of a second at milliseconds, whatever its digits', () => {
+    expect(read('yyyy-MM-dd HH:mm:ss.S', '2024-02-29 00:00:01.5')).toBe(Date.UTC(2024, 1, 29, 0, 0, 1, 500));
+    expect(read('yyyy-MM-dd HH:mm:ss.SSSSSS', '2024-02-29 00:00:01.123999')).toBe(Date.UTC(2024, 1, 29, 0, 0, 1, 123));
+    expect(read('yyyy-MM-dd HH:mm:ss.SSSSSSSSS', '2024-02-29 00:00:01.000000001')).toBe(Date.UTC(2024, 1, 29, 0, 0, 1));
+    expect(read('yyyy-MM-dd HH:mm:ss.SSS', '2024-02-29 00:00:01.12')).toBeUndefined();
+  });
+
   it('turns two-digit years at 69', () => {
     expect(read('dd-MMM-yy', '12-jun-68')).toBe(Date.UTC(2068, 5, 12));
     expect(read('dd-MMM-yy', '12-JUN-69')).toBe(Date.UTC(1969, 5, 12));
@@ -122,6 +195,12 @@ describe('date formats', () => {
     ['MM-dd', 'year'],
     ['yyyy hh', 'need a'],
     ["yyyy 'open", 'not closed'],
+    ["yyyy-'W'WW", 'kkkk'],
+    ['kkkk-MM', 'kkkk'],
+    ['yyyy-E', 'E needs a week'],
+    ['yyyy-MM-DDD', 'the day of the year says the date'],
+    ["yyyy'Q'q-dd", 'the quarter says the date'],
+    ['yyyy kkkk WW', 'second time'],
   ])('refuses the format %s', (format, message) => {
     expect(() => compileDateFormat(format)).toThrow(FormatError);
     expect(() => compileDateFormat(format)).toThrow(message);

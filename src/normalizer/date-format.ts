@@ -1,3 +1,5 @@
+import { daysOf, settleHour, settleQuarter, settleWeek, settleYearDay } from './date-settle.ts';
+
 /** Local fields of a parsed time. `offset` in minutes when the text carries one. */
 export interface DateFields {
   year: number;
@@ -10,6 +12,11 @@ export interface DateFields {
   offset: number | undefined;
   /** 0 am, 1 pm, -1 not said. */
   half: number;
+  /** What some formats say instead of month and day; only such formats look at them. */
+  quarter: number;
+  yearDay: number;
+  week: number;
+  weekDay: number;
 }
 
 /** Reads a piece of text at a position into the fields; the next position, or -1. */
@@ -35,17 +42,40 @@ const months = [
   'december',
 ];
 
+/** Formats by name: the first that fits. */
+const named: Record<string, readonly string[] | undefined> = Object.assign(Object.create(null), {
+  iso_basic: ["yyyyMMdd'T'HHmmssZZ", "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmm", 'yyyyMMdd'],
+  iso_week: ["kkkk-'W'WW-E", "kkkk-'W'WW", "kkkk'W'WWE", "kkkk'W'WW"],
+  iso_ordinal: ['yyyy-DDD', 'yyyyDDD'],
+  quarter: ["yyyy-'Q'q", "yyyy'Q'q", "yyyy 'Q'q", "'Q'q yyyy", "'Q'q/yyyy"],
+  rfc2822: [
+    'EEE, d MMM yyyy HH:mm:ss z',
+    'EEE, d MMM yyyy HH:mm z',
+    'd MMM yyyy HH:mm:ss z',
+    'd MMM yyyy HH:mm z',
+    'EEE, dd-MMM-yy HH:mm:ss z',
+  ],
+});
+
 /**
- * Compiles a format: yyyy yy M MM MMM MMMM d dd H HH h hh m mm s ss SSS a, Z ZZ XXX (an offset or `Z`), quoted text, and any character that is not a
- * letter as itself (and `T`). Month names are English. Two-digit years: 00 to 68 are 2000 to 2068, 69 to 99 are 1969 to 1999. `iso`: RFC 3339, ISO date, ISO date and time.
- * What a format does not name is the start: January, the 1st, midnight.
+ * Compiles a format: yyyy yy M MM MMM MMMM d dd H HH h hh m mm s ss S SS SSS SSSSSS SSSSSSSSS a, EEE EEEE (weekday, not compared), D DDD (day of
+ * the year), q (quarter), kkkk W WW E (ISO week year, week, weekday 1 to 7), Z ZZ XXX (an offset or `Z`), z (an offset or a zone of RFC 2822), quoted
+ * text, and any character that is not a letter as itself (and `T`). Names are English. Two-digit years: 00 to 68 are 2000 to 2068, 69 to
+ * 99 are 1969 to 1999. Or a name: `iso` (RFC 3339, ISO date, ISO date and time), or one of the above.
+ * What a format does not name is the start: January, the 1st, Monday, midnight. Digits of a second beyond milliseconds are cut off.
  */
 export function compileDateFormat(format: string): DateParser {
   if (format === 'iso') return parseIso;
+  const formats = named[format];
+  if (formats === undefined) return compileTokens(format);
+  const parsers = formats.map(compileTokens);
+  return (text, into) => parsers.some((parse) => parse(text, into));
+}
+
+function compileTokens(format: string): DateParser {
   const { steps, seen } = tokenize(format);
-  if (!seen.has('year')) throw new FormatError('a format needs a year (yyyy or yy)');
-  if (seen.has('hour12') !== seen.has('half'))
-    throw new FormatError('h and hh need a (am or pm), and the other way round');
+  checkTokens(seen);
+  const settle = settler(seen);
   return (text, into) => {
     reset(into);
     let at = 0;
@@ -53,8 +83,33 @@ export function compileDateFormat(format: string): DateParser {
       at = step(text, at, into);
       if (at < 0) return false;
     }
-    return at === text.length && settleHour(into) && exists(into);
+    return at === text.length && (settle === undefined || settle(into)) && exists(into);
   };
+}
+
+function checkTokens(seen: ReadonlySet<string>): void {
+  if (!seen.has('year')) throw new FormatError('a format needs a year (yyyy, yy, or kkkk for weeks)');
+  if (seen.has('hour12') !== seen.has('half'))
+    throw new FormatError('h and hh need a (am or pm), and the other way round');
+  if (seen.has('week') !== seen.has('week year'))
+    throw new FormatError('W and WW need the year of weeks kkkk, and the other way round');
+  if (seen.has('weekday number') && !seen.has('week')) throw new FormatError('E needs a week (WW)');
+  const parts = ['week', 'day of the year', 'quarter'].filter((part) => seen.has(part));
+  if (parts.length > 1 || (parts.length === 1 && (seen.has('month') || seen.has('day'))))
+    throw new FormatError(`the ${parts[0]} says the date: leave out what else does`);
+}
+
+function settler(seen: ReadonlySet<string>): ((into: DateFields) => boolean) | undefined {
+  const hour = seen.has('half') ? settleHour : undefined;
+  const date = seen.has('week')
+    ? settleWeek
+    : seen.has('day of the year')
+      ? settleYearDay
+      : seen.has('quarter')
+        ? settleQuarter
+        : undefined;
+  if (hour === undefined || date === undefined) return hour ?? date;
+  return (into) => hour(into) && date(into);
 }
 
 function tokenize(format: string): { steps: Step[]; seen: Set<string> } {
@@ -68,8 +123,10 @@ function tokenize(format: string): { steps: Step[]; seen: Set<string> } {
     const known = tokens[token];
     if (quoted !== undefined) steps.push(literal(quoted === '' ? "'" : quoted));
     else if (known !== undefined) {
-      if (seen.has(known.field)) throw new FormatError(`\`${token}\` gives the ${known.field} a second time`);
-      seen.add(known.field);
+      for (const field of known.field.split(', ')) {
+        if (seen.has(field)) throw new FormatError(`\`${token}\` gives the ${field} a second time`);
+        seen.add(field);
+      }
       steps.push(known.step);
     } else if (!/[A-Za-z]/.test(token) || token === 'T') steps.push(literal(token));
     else throw new FormatError(`\`${token}\` is no token; put text in single quotes`);
@@ -82,7 +139,7 @@ function literal(expected: string): Step {
   return (text, at) => (text.startsWith(expected, at) ? at + expected.length : -1);
 }
 
-type NumberField = 'year' | 'month' | 'day' | 'hour' | 'minute' | 'second' | 'ms';
+type NumberField = Exclude<keyof DateFields, 'offset' | 'half'>;
 
 function digits(min: number, max: number, field: NumberField): Step {
   return (text, at, into) => {
@@ -120,6 +177,31 @@ function monthName(short: boolean): Step {
   };
 }
 
+const weekdays = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
+
+/** Read over: the date says which day it is. */
+function weekdayName(short: boolean): Step {
+  const names = short ? weekdays.map((name) => name.slice(0, 3)) : weekdays;
+  return (text, at) => {
+    for (const name of names) if (text.slice(at, at + name.length).toLowerCase() === name) return at + name.length;
+    return -1;
+  };
+}
+
+/** So many digits of the fraction of a second. */
+function fraction(count: number): Step {
+  return (text, at, into) => {
+    let value = 0;
+    for (let i = 0; i < count; i++) {
+      const d = text.charCodeAt(at + i) - 48;
+      if (!(d >= 0 && d <= 9)) return -1;
+      if (i < 3) value = value * 10 + d;
+    }
+    into.ms = value * 10 ** Math.max(0, 3 - count);
+    return at + count;
+  };
+}
+
 const half: Step = (text, at, into) => {
   const two = text.slice(at, at + 2).toLowerCase();
   if (two !== 'am' && two !== 'pm') return -1;
@@ -143,6 +225,30 @@ const offset: Step = (text, at, into) => {
   return offsetPattern.lastIndex;
 };
 
+const zoneHours: Record<string, number | undefined> = Object.assign(Object.create(null), {
+  GMT: 0,
+  UTC: 0,
+  UT: 0,
+  EST: -5,
+  EDT: -4,
+  CST: -6,
+  CDT: -5,
+  MST: -7,
+  MDT: -6,
+  PST: -8,
+  PDT: -7,
+});
+const zonePattern = /[A-Za-z]{2,3}/y;
+
+/** An offset, or one of the zones that RFC 2822 gives a meaning. */
+const zoneName: Step = (text, at, into) => {
+  zonePattern.lastIndex = at;
+  const hours = zoneHours[zonePattern.exec(text)?.[0].toUpperCase() ?? ''];
+  if (hours === undefined) return offset(text, at, into);
+  into.offset = hours * 60;
+  return zonePattern.lastIndex;
+};
+
 const tokens: Record<string, { field: string; step: Step } | undefined> = Object.assign(Object.create(null), {
   yyyy: { field: 'year', step: digits(4, 4, 'year') },
   yy: { field: 'year', step: shortYear },
@@ -160,11 +266,25 @@ const tokens: Record<string, { field: string; step: Step } | undefined> = Object
   mm: { field: 'minute', step: digits(2, 2, 'minute') },
   s: { field: 'second', step: digits(1, 2, 'second') },
   ss: { field: 'second', step: digits(2, 2, 'second') },
-  SSS: { field: 'millisecond', step: digits(3, 3, 'ms') },
+  S: { field: 'fraction', step: fraction(1) },
+  SS: { field: 'fraction', step: fraction(2) },
+  SSS: { field: 'fraction', step: fraction(3) },
+  SSSSSS: { field: 'fraction', step: fraction(6) },
+  SSSSSSSSS: { field: 'fraction', step: fraction(9) },
+  EEE: { field: 'weekday', step: weekdayName(true) },
+  EEEE: { field: 'weekday', step: weekdayName(false) },
+  D: { field: 'day of the year', step: digits(1, 3, 'yearDay') },
+  DDD: { field: 'day of the year', step: digits(3, 3, 'yearDay') },
+  q: { field: 'quarter', step: digits(1, 1, 'quarter') },
+  kkkk: { field: 'year, week year', step: digits(4, 4, 'year') },
+  W: { field: 'week', step: digits(1, 2, 'week') },
+  WW: { field: 'week', step: digits(2, 2, 'week') },
+  E: { field: 'weekday number', step: digits(1, 1, 'weekDay') },
   a: { field: 'half', step: half },
   Z: { field: 'offset', step: offset },
   ZZ: { field: 'offset', step: offset },
   XXX: { field: 'offset', step: offset },
+  z: { field: 'offset', step: zoneName },
 });
 
 const isoPattern =
@@ -193,7 +313,21 @@ const parseIso: DateParser = (text, into) => {
 };
 
 export function newDateFields(): DateFields {
-  return { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, ms: 0, offset: undefined, half: -1 };
+  return {
+    year: 0,
+    month: 1,
+    day: 1,
+    hour: 0,
+    minute: 0,
+    second: 0,
+    ms: 0,
+    offset: undefined,
+    half: -1,
+    quarter: 1,
+    yearDay: 1,
+    week: 1,
+    weekDay: 1,
+  };
 }
 
 function reset(into: DateFields): void {
@@ -201,21 +335,12 @@ function reset(into: DateFields): void {
   into.hour = into.minute = into.second = into.ms = 0;
   into.offset = undefined;
   into.half = -1;
+  into.weekDay = 1;
 }
-
-function settleHour(into: DateFields): boolean {
-  if (into.half < 0) return true;
-  if (into.hour < 1 || into.hour > 12) return false;
-  into.hour = (into.hour % 12) + 12 * into.half;
-  return true;
-}
-
-const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 function exists({ year, month, day, hour, minute, second }: DateFields): boolean {
   if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return false;
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
-  return day <= monthDays[month - 1]! + (month === 2 && leap ? 1 : 0);
+  return day <= daysOf(year, month);
 }
 
 /** The fields as milliseconds, read as if they were UTC. */

@@ -7,6 +7,7 @@ import {
   castDecimal,
   castDuration,
   castEpoch,
+  castEpochNs,
   castFloat,
   castFormatted,
   castFormattedExact,
@@ -54,7 +55,7 @@ export interface FieldSetting {
 export const unknownZone = 'there is no such time zone; use an IANA name such as Europe/Berlin';
 
 type CastName = NonNullable<Rule['cast']>;
-const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us'];
+const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us', 'epoch_ns'];
 const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal', 'duration_s'];
 
 /** A text: dimensions, key parts, names. Numbers, truths and times take their canonical text. */
@@ -95,7 +96,7 @@ export function timeField(rule: FieldRule, setting: FieldSetting): Field<number>
   if (!timeCasts.includes(name))
     setting.problem(
       `${setting.pointer}/cast`,
-      `\`${name}\` gives no time; use datetime, epoch_s, epoch_ms or epoch_us`,
+      `\`${name}\` gives no time; use datetime, epoch_s, epoch_ms, epoch_us or epoch_ns`,
     );
   return compile(full, setting, name, timeCast(name, full, setting), same);
 }
@@ -161,6 +162,7 @@ function timeBound(option: 'earliest' | 'latest', rule: Rule, setting: FieldSett
 }
 
 function unboundedTimeCast(name: CastName, rule: Rule, setting: FieldSetting): CastOf<number> {
+  if (name === 'epoch_ns') return castEpochNs;
   if (name === 'epoch_s' || name === 'epoch_ms' || name === 'epoch_us') return castEpoch(name);
   try {
     return castDatetime(rule, setting.profile);
@@ -311,7 +313,7 @@ function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
       problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
   }
   if (rule.number_format !== undefined && name === 'duration_s')
-    problem(`${pointer}/number_format`, 'a duration is written as ISO 8601 says');
+    problem(`${pointer}/number_format`, 'a duration is written as ISO 8601 says, or as hours:minutes:seconds');
   if (rule.number_format !== undefined && (rule.number_format.decimal ?? '.') === rule.number_format.group)
     problem(`${pointer}/number_format`, 'the decimal and the group separator are the same');
   if (rule.clamp === true && rule.min === undefined && rule.max === undefined)

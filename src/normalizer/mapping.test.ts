@@ -132,6 +132,10 @@ describe('casts', () => {
     expect(await time({ cast: 'epoch_ms' }, -1)).toBe('1969-12-31T23:59:59.999Z');
     expect(await time({ cast: 'epoch_us' }, 1999)).toBe('1970-01-01T00:00:00.001Z');
     expect(await time({ cast: 'epoch_ms' }, 'x')).toBe('cast_failed');
+    expect(await time({ cast: 'epoch_ns' }, '1700000000000999999')).toBe('2023-11-14T22:13:20.000Z');
+    expect(await time({ cast: 'epoch_ns' }, '-1')).toBe('1969-12-31T23:59:59.999Z');
+    expect(await time({ cast: 'epoch_ns' }, 5_000_000)).toBe('1970-01-01T00:00:00.005Z');
+    for (const ns of ['1.5', 'x', '9'.repeat(30)]) expect(await time({ cast: 'epoch_ns' }, ns)).toBe('cast_failed');
     expect(await time({ cast: 'epoch_s' }, 1e12)).toBe('time_out_of_range');
     expect(await time({ cast: 'epoch_ms' }, '1899-12-31')).toBe('cast_failed');
     expect(await time({}, '1899-12-31')).toBe('time_out_of_range');
@@ -142,6 +146,12 @@ describe('casts', () => {
     expect(await time({ format: ['yyyy', 'MMM d yyyy'] }, 1850)).toBe('time_out_of_range');
     expect(await time({ format: ['yyyy', 'MMM d yyyy'] }, 1950)).toBe('1950-01-01T00:00:00.000Z');
     expect(await time({ format: ['yyyy', 'MMM d yyyy'] }, 'Jun 12 1998')).toBe('1998-06-12T00:00:00.000Z');
+  });
+
+  it('to times of nanoseconds, of which a double does not hold the last digits', async () => {
+    const profile = profileOf('ndjson', [event({ ts: { path: 't', cast: 'epoch_ns' } })]);
+    const { records } = await run(profile, '{"id":1,"t":1700000000000999999}\n{"id":2,"t":1700000000001000000}');
+    expect(records.map(({ tsMs }) => tsMs)).toEqual([1_700_000_000_000, 1_700_000_000_001]);
   });
 
   it('to times of a zone', async () => {

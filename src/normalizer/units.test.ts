@@ -74,8 +74,8 @@ describe('conversion', () => {
     fc.assert(
       fc.property(pair, number, ([from, to], n) => {
         const plain = plainDecimal(String(n));
-        const exact = plain === undefined ? undefined : between(from!, to!).decimal(plain);
-        if (exact !== undefined) expect(between(from!, to!).float(n)).toBe(Number(exact) + 0);
+        const exact = plain === undefined ? undefined : between(from, to).decimal(plain);
+        if (exact !== undefined) expect(between(from, to).float(n)).toBe(Number(exact) + 0);
       }),
       { numRuns: 5000 },
     );

@@ -599,9 +599,10 @@ export interface Rule {
     | 'epoch_s'
     | 'epoch_ms'
     | 'epoch_us'
+    | 'epoch_ns'
     | 'duration_s';
   /**
-   * date-time formats, tried in order: `iso`, or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
+   * date-time formats, tried in order: by name (iso, iso_basic, iso_week, iso_ordinal, quarter, rfc2822), or tokens as in `MMM d yyyy`, `yyyy/MM/dd HH:mm`
    */
   format?: string | string[];
   /**
