@@ -10,12 +10,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs, promisify } from 'node:util';
 import { setMemoryFlags } from '#app';
-import type { Audit } from '#audit';
-import type { Profile } from '#contracts';
-import { canonicalJson, sha256Hex, silentLogger, systemClock } from '#kit';
-import { createNormalizer, type Normalizer } from '#normalizer';
-import { type BlobStore, type CanonicalStore, createFileBlobStore, type KeyStore, type Relational } from '#storage';
+import { createFileBlobStore } from '#storage';
 import { earthquakeProfile, writeEarthquakes } from './lib/earthquakes.ts';
+import { rehearsingNormalizer, taskOf } from './lib/rehearsing-normalizer.ts';
 import type { Bench } from './run.ts';
 
 interface Took {
@@ -43,8 +40,9 @@ export const bench: Bench = async (args) => {
     const blobs = createFileBlobStore({ dir: join(dir, 'blobs') });
     const stored = await blobs.put('raw', createReadStream(file));
     const profile = { ...earthquakeProfile, dedupe: { keep: values.keep === 'first' ? 'first' : 'last' } } as const;
-    const normalizer = dropping(blobs);
-    const normalize = (): Promise<number> => judge(normalizer, stored, profile);
+    const normalizer = rehearsingNormalizer(blobs);
+    const task = taskOf(stored, profile);
+    const normalize = async (): Promise<number> => (await normalizer.judge(task)).counts.records;
     const [own, hand, jq]: Took[][] = [[], [], []];
     for (let n = 0; n <= Number(values.rounds); n++) {
       const results = [await measured(normalize), await measured(() => byHand(file)), await jqTime(file)];
@@ -74,42 +72,6 @@ export const bench: Bench = async (args) => {
     await rm(dir, { recursive: true, force: true });
   }
 };
-
-/** A normalizer that makes and encodes records and then drops them, in a thread as the server's does: what `judge` is for. */
-function dropping(blobs: BlobStore): Normalizer {
-  return createNormalizer({
-    blobs,
-    relational: { query: async () => [] } as unknown as Relational,
-    canonical: {} as CanonicalStore,
-    audit: {} as Audit,
-    keys: {} as KeyStore,
-    logger: silentLogger,
-    clock: systemClock,
-    threads: 1,
-  });
-}
-
-async function judge(
-  normalizer: Normalizer,
-  stored: { bucket: string; key: string; sha256: string; size: number },
-  profile: Profile,
-): Promise<number> {
-  const of = { tenant_id: 'default', source_id: 'bench', run_id: '00000000-0000-7000-8000-000000000000' };
-  const how = {
-    content_type: 'application/x-ndjson',
-    captured_at: '2026-01-01T00:00:00.000Z',
-    request_key: '',
-    page: 0,
-  };
-  const { counts } = await normalizer.judge({
-    tenantId: of.tenant_id,
-    sourceId: of.source_id,
-    payloads: [{ ...of, ...stored, ...how }],
-    profile: { profile, digest: sha256Hex(canonicalJson(profile)), ordinal: 1 },
-    signal: new AbortController().signal,
-  });
-  return counts.records;
-}
 
 async function measured(work: () => Promise<number>): Promise<Took> {
   const cpu = process.cpuUsage();
