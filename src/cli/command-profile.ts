@@ -53,6 +53,7 @@ function addInfer(profile: Command, { io }: CommandContext): void {
         'json',
         'ndjson',
         'csv',
+        'xml',
         'parquet',
       ]),
     )

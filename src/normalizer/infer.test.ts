@@ -311,3 +311,70 @@ describe('a compressed payload', () => {
     expect(other.profile).toMatchObject({ format: 'json', zip: { member: 'stops.json' } });
   });
 });
+
+describe('XML', () => {
+  const feed = (items: string, encoding = 'utf-8'): string =>
+    `<?xml version="1.0" encoding="${encoding}"?><rss version="2.0"><channel><title>News</title><link>x</link>${items}</channel></rss>`;
+  const item = (n: number): string =>
+    `<item><guid isPermaLink="false">g${n}</guid><pubDate>2024-05-0${n}T10:00:00Z</pubDate><title>Hüte &amp; ${n}</title><price>${n * 1.5}</price></item>`;
+  const items = [1, 2, 3, 4].map(item).join('\n');
+
+  it('gives the elements that repeat, with attributes and texts named after them', async () => {
+    for (const bytes of [
+      Buffer.from(feed(items)),
+      gzipSync(feed(items)),
+      Buffer.from(feed(items, 'iso-8859-1'), 'latin1'),
+      Buffer.from(`\ufeff${feed(items, 'utf-16')}`, 'utf16le'),
+    ]) {
+      const { profile, rows } = await inferText(bytes);
+      expect(rows).toBe(4);
+      expect(profile).toMatchObject({
+        format: 'xml',
+        select: '/rss/channel/item',
+        records: [
+          {
+            kind: 'metric',
+            name: 'sample_price',
+            key: ['guid.#text'],
+            ts: { path: 'pubDate', format: 'iso' },
+            value: 'price',
+            dimensions: { guid: 'guid.#text', is_perma_link: 'guid.@isPermaLink', title: 'title' },
+          },
+        ],
+      });
+      const { counts, records } = await preview(profile, () => bytesOf(bytes));
+      expect(counts).toMatchObject({ records: 4, quarantined: 0 });
+      expect(records[0]!.dimensions.title).toBe('Hüte & 1');
+    }
+  });
+
+  it('of attributes alone is read as well, and names that mean a part of a row are written out', async () => {
+    const rates = ['USD', 'JPY', 'BGN']
+      .map((c, n) => `<e:Cube item="${c}" rate="${n + 1.1}" at="2024-05-0${n + 1}"/>`)
+      .join('');
+    const { profile, notes } = await inferText(
+      `<!DOCTYPE e:Envelope><e:Envelope xmlns:e="u"><s>x</s><e:Cube><e:Cube time="2024-05-01">${rates}</e:Cube></e:Cube></e:Envelope>`,
+    );
+    expect(profile).toMatchObject({ select: '/e:Envelope/e:Cube/e:Cube/e:Cube' });
+    expect(profile.records[0]).toMatchObject({
+      ts: { path: '@at' },
+      value: '@rate',
+      dimensions: { item: "$['@item']" },
+    });
+    expect(notes.profile.filter(({ pointer }) => pointer === '/select')).toEqual([]);
+  });
+
+  it('takes a page or two around the rows for no rows, and a document without repeated elements for one', async () => {
+    const page = `<page n="1"><rows>${[1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3].map(item).join('')}</rows></page>`;
+    const paged = await inferText(`<r>${page}${page}</r>`);
+    expect(paged.profile.select).toBe('/r/page/rows/item');
+    const one = await inferText('<order id="7"><at>2024-05-01</at><total>12.5</total></order>');
+    expect(one).toMatchObject({ rows: 1, profile: { select: '/order' } });
+    expect(one.notes.profile).toContainEqual({ pointer: '/select', text: 'guess: no element repeats' });
+  });
+
+  it('says when there is nothing to learn from', async () => {
+    for (const text of ['<r/>', '<!doctype html><html><p>no<br></html>', '<'])
+      await expect(inferText(text, { format: 'xml' })).rejects.toMatchObject({ code: 'validation_failed' });
+  });
+});

@@ -15,6 +15,7 @@ import { idOf } from './infer/names.ts';
 import { draftReport } from './infer/report.ts';
 import { type Guess, guessRoles } from './infer/roles.ts';
 import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
+import { isXml, xmlFrame } from './infer-xml.ts';
 import { NumberText } from './json-rows.ts';
 import { Columns, isObject } from './path.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
@@ -117,6 +118,7 @@ async function findText(input: InferInput, open: InferInput['open']): Promise<Fo
   const { head, whole } = await headOf(open);
   if (input.format === 'parquet' || (input.format === undefined && head.toString('latin1', 0, 4) === 'PAR1'))
     return { frame: { format: 'parquet' }, notes: [] };
+  if (input.format === 'xml' || (input.format === undefined && isXml(head))) return xmlFrame(open, head);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
   const format = input.format ?? (/^\s*[[{]/.test(text) ? undefined : 'csv');
   if (format === 'csv') return csvFrame(head, whole);

@@ -6,13 +6,16 @@ export interface XmlEncoding {
   unit: 1 | 2;
   bigEndian: boolean;
   decode: Decoder;
+  /** As a TextDecoder knows it. */
+  label: string;
 }
 
-const utf8: XmlEncoding = { unit: 1, bigEndian: false, decode: decoderOf('utf-8') };
-const utf16le: XmlEncoding = { unit: 2, bigEndian: false, decode: decoderOf('utf-16le') };
+const utf8: XmlEncoding = { unit: 1, bigEndian: false, decode: decoderOf('utf-8'), label: 'utf-8' };
+const utf16le: XmlEncoding = { unit: 2, bigEndian: false, decode: decoderOf('utf-16le'), label: 'utf-16le' };
 const utf16be: XmlEncoding = {
   unit: 2,
   bigEndian: true,
+  label: 'utf-16be',
   decode(bytes, from, to) {
     if ((to - from) % 2 !== 0) return undefined;
     return utf16le.decode(Buffer.from(bytes.subarray(from, to)).swap16(), 0, to - from);
@@ -44,11 +47,12 @@ export function declaredEncoding(declaration: string, sniffed: XmlEncoding): Xml
   // What declares itself as wide, and could be read up to here byte by byte, has been encoded anew since.
   if (name === undefined || sniffed.unit === 2 || /^(?:utf-8|utf8|us-ascii|ascii|utf-16(?:le|be)?)$/.test(name))
     return sniffed;
-  if (/^(?:iso-8859-1|latin1)$/.test(name)) return { ...utf8, decode: decoderOf('iso-8859-1') };
+  if (/^(?:iso-8859-1|latin1)$/.test(name)) return { ...utf8, decode: decoderOf('iso-8859-1'), label: name };
   if (!singleByte.test(name)) return undefined;
   const decoder = new TextDecoder(name);
   return {
     ...utf8,
+    label: name,
     decode: (bytes, from, to, whole) => whole?.slice(from, to) ?? decoder.decode(bytes.subarray(from, to)),
   };
 }

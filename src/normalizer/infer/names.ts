@@ -30,7 +30,8 @@ const axes = ['longitude', 'latitude', 'altitude'];
 /** A name for each column: its last step, and the steps before it while two would be the same. */
 export function columnNames(columns: readonly Steps[]): string[] {
   const used = new Set<string>();
-  return columns.map((steps) => {
+  return columns.map((all) => {
+    const steps = namingSteps(all);
     let name = '';
     for (let from = nameFrom(steps); from >= 0; from--) {
       name = nameOf(steps.slice(from));
@@ -41,6 +42,11 @@ export function columnNames(columns: readonly Steps[]): string[] {
     used.add(free);
     return free;
   });
+}
+
+/** The text of an XML element is named as the element is. */
+export function namingSteps(steps: Steps): Steps {
+  return steps.length > 1 && steps.at(-1) === '#text' ? steps.slice(0, -1) : steps;
 }
 
 /** A position in a list says nothing without the list's name. */
@@ -59,12 +65,17 @@ function nameOf(steps: Steps): string {
   return snake(steps.join('_'));
 }
 
+/** At the start of a path these mean a part of the row. */
+const partNames = new Set(['@column', '@cell', '@item', '@index']);
+
 /** The path of a column as profiles write it: the shorthand when it says the same. */
 export function pathOf(steps: Steps, csv: boolean): string {
   const plain = csv
     ? /^[^$@]/.test(String(steps[0]))
     : steps.every(
-        (step, i) => typeof step === 'number' || (/^[^.[\]'"$@]+$/.test(step) && (i > 0 || step.trim() === step)),
+        (step, i) =>
+          typeof step === 'number' ||
+          (/^@?[^.[\]'"$@]+$/.test(step) && (i > 0 || (step.trim() === step && !partNames.has(step)))),
       );
   if (plain && csv) return String(steps[0]);
   if (plain)

@@ -1,6 +1,6 @@
 import type { Rule } from '#contracts';
 import type { ColumnStats } from './column.ts';
-import { columnNames, pathOf, snake } from './names.ts';
+import { columnNames, namingSteps, pathOf, snake } from './names.ts';
 
 /** What a column is taken for. */
 export interface Guess {
@@ -60,7 +60,7 @@ const yearName = /(?:^|_)(?:year|yr|date|time|period|season|fy)$/;
 export function guessRoles(columns: readonly ColumnStats[], rows: number, csv: boolean): Guess[] {
   const names = columnNames(columns.map(({ steps }) => steps));
   return columns.map((column, i) => {
-    const own = snake(column.steps.findLast((step) => typeof step === 'string') ?? '');
+    const own = snake(namingSteps(column.steps).findLast((step) => typeof step === 'string') ?? '');
     const base = {
       column,
       name: names[i]!,
