@@ -1,6 +1,6 @@
 // How fast the normalizer's pure half is on one core, from a stored blob to encoded batches: read, parse, map, hash, validate, dedupe, encode.
 // Beside it, in the same run: the least that hand-written JavaScript does with the same file, and jq where there is one.
-// Options: --rows N (default 300000), --rounds N (default 5), --keep first|last.
+// Options: --rows N (default 300000), --rounds N (default 5), --keep first|last, --no-shape (rows are not watched for drift).
 import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -29,6 +29,7 @@ export const bench: Bench = async (args) => {
       rows: { type: 'string', default: '300000' },
       rounds: { type: 'string', default: '5' },
       keep: { type: 'string', default: 'last' },
+      'no-shape': { type: 'boolean', default: false },
     },
   });
   setMemoryFlags();
@@ -41,7 +42,7 @@ export const bench: Bench = async (args) => {
     const stored = await blobs.put('raw', createReadStream(file));
     const profile = { ...earthquakeProfile, dedupe: { keep: values.keep === 'first' ? 'first' : 'last' } } as const;
     const normalizer = rehearsingNormalizer(blobs);
-    const task = taskOf(stored, profile);
+    const task = taskOf(stored, profile, !values['no-shape']);
     const normalize = async (): Promise<number> => (await normalizer.judge(task)).counts.records;
     const [own, hand, jq]: Took[][] = [[], [], []];
     for (let n = 0; n <= Number(values.rounds); n++) {

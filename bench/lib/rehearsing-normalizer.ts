@@ -21,8 +21,8 @@ export function rehearsingNormalizer(blobs: BlobStore, canonical?: CanonicalStor
   });
 }
 
-/** A stored payload of the bench's source. */
-export function taskOf(stored: BlobInfo, profile: Profile): JudgeTask {
+/** A stored payload of the bench's source. `shape`: its rows are watched, as those of an ingest are. */
+export function taskOf(stored: BlobInfo, profile: Profile, shape = true): JudgeTask {
   const of = { tenant_id: 'default', source_id: 'bench', run_id: '00000000-0000-7000-8000-000000000000' };
   const how = {
     content_type: 'application/x-ndjson',
@@ -36,5 +36,6 @@ export function taskOf(stored: BlobInfo, profile: Profile): JudgeTask {
     payloads: [{ ...of, ...stored, ...how }],
     profile: { profile, digest: sha256Hex(canonicalJson(profile)), ordinal: 1 },
     signal: new AbortController().signal,
+    ...(shape ? { guard: { types: 0, count: 0, objects: 0 } } : {}),
   };
 }

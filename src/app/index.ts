@@ -8,6 +8,7 @@ export { openSystem, type OpenedSystem, type OpenOptions } from './open-system.t
 export { runDemo, type DemoEvent, type DemoOptions, type DemoResult } from './demo.ts';
 export { startDemoUpstream } from './demo-upstream.ts';
 export { draftWorkspace } from './draft-workspace.ts';
+export { editedSpec, editProfileFile, editWorkspaceProfile } from './edit-profile.ts';
 export { testProfiles } from './profile-fixtures.ts';
 export { readProfile } from './read-profile.ts';
 export { readWorkspace } from './workspace.ts';

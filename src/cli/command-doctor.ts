@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Checkpoint, Health } from '#contracts';
+import type { Checkpoint, Health, SourceDocument } from '#contracts';
 import { asChartlyError } from '#kit';
 import {
   connectionOptions,
@@ -13,6 +13,7 @@ import {
   type ConnectionOptions,
 } from './command.ts';
 import type { Io } from './io.ts';
+import type { Page } from './page.ts';
 import { bytes, paint, printable } from './text.ts';
 
 interface Check {
@@ -122,6 +123,7 @@ async function checkServices(options: ConnectionOptions): Promise<Check[]> {
         { check: 'services', status: 'ok', detail: `version ${health.version}, ${where}` },
         ...health.stores.map(checkStore),
         checkUpstreams(health),
+        checkDrift((await api.get<Page<SourceDocument>>('/v1/sources')).items),
         { check: 'ledger', status: 'ok', detail: `${head.size} entries, head ${head.head}` },
       ];
     });
@@ -141,6 +143,13 @@ function checkUpstreams({ upstreams }: Health): Check {
   if (open.length === 0) return { check: 'upstreams', status: 'ok', detail: 'no breaker is open' };
   const detail = `breaker open: ${open.join(', ')}`;
   return { check: 'upstreams', status: 'warn', detail, next: 'Nothing: it probes by itself.' };
+}
+
+function checkDrift(sources: readonly SourceDocument[]): Check {
+  const stopped = sources.filter((one) => one.stopped_by !== undefined);
+  if (stopped.length === 0) return { check: 'sources', status: 'ok', detail: 'none is stopped by drift' };
+  const detail = `stopped, as their upstreams have changed: ${stopped.map((one) => one.source.source).join(', ')}`;
+  return { check: 'sources', status: 'warn', detail, next: `chartly drift show ${stopped[0]!.stopped_by}` };
 }
 
 function failed(check: string, thrown: unknown): Check {

@@ -84,10 +84,11 @@ export const reasonCodes = schemas['quarantine/reason-codes'].oneOf.map((reason)
 type IdParser = (text: string) => string;
 
 /** Ids, for commander: a slip of the hand is told before any service is started. */
-export const idOf: Record<'run' | 'job' | 'record' | 'quarantined', IdParser> = {
+export const idOf: Record<'run' | 'job' | 'record' | 'quarantined' | 'drift', IdParser> = {
   run: shaped(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a run, as `chartly runs list` shows it'),
   job: shaped(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a job, as `chartly dlq list` shows it'),
   record: shaped(/^[0-9a-f]{32}$/, 'a record, as a query that selects record_id shows it'),
+  drift: shaped(/^[0-9a-f]{32}$/, 'a change, as `chartly drift list` shows it'),
   quarantined: shaped(/^[0-9a-f]{32}$/, 'a refused row, as `chartly quarantine list` shows it'),
 };
 

@@ -5,6 +5,7 @@ import { auditCommand } from './command-audit.ts';
 import { dlqCommand } from './command-dlq.ts';
 import { doctorCommand } from './command-doctor.ts';
 import { ingestCommand } from './command-ingest.ts';
+import { driftCommand } from './command-drift.ts';
 import { initCommand } from './command-init.ts';
 import { keyCommand } from './command-key.ts';
 import { profileCommand } from './command-profile.ts';
@@ -32,6 +33,7 @@ const commands = [
   runsCommand,
   dlqCommand,
   quarantineCommand,
+  driftCommand,
   replayCommand,
   retentionCommand,
   queryCommand,

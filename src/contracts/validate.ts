@@ -10,6 +10,7 @@ export interface ContractTypes {
   'api/checkpoint': T.Checkpoint;
   'api/dead-letter-state': T.DeadLetterState;
   'api/discard-request': T.DiscardRequest;
+  'api/drift-decision': T.DriftDecision;
   'api/health': T.Health;
   'api/key': T.ApiKey;
   'api/key-created': T.ApiKeyCreated;
@@ -60,6 +61,7 @@ export interface ContractTypes {
   'reports/report': T.Report;
   'sources/source': T.Source;
   'sources/workspace': T.Workspace;
+  'telemetry/drift-event': T.DriftEvent;
   'telemetry/job-status': T.JobStatus;
   'telemetry/log': T.LogEntry;
 }

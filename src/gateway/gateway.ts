@@ -13,6 +13,7 @@ import { artifactRoutes } from './routes-artifacts.ts';
 import { auditRoutes } from './routes-audit.ts';
 import { deadLetterRoutes } from './routes-dlq.ts';
 import { documentRoutes } from './routes-documents.ts';
+import { driftRoutes } from './routes-drift.ts';
 import { referenceRoutes } from './routes-references.ts';
 import { healthRoutes, registerProbes } from './routes-health.ts';
 import { keyRoutes } from './routes-keys.ts';
@@ -91,6 +92,7 @@ function allEndpoints(deps: GatewayDeps): Endpoint[] {
     runRoutes,
     deadLetterRoutes,
     quarantineRoutes,
+    driftRoutes,
     replayRoutes,
     retentionRoutes,
     reportRoutes,

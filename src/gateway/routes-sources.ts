@@ -8,11 +8,12 @@ const source = { source_id: shaped('id', 'name of the source') };
 
 export function sourceRoutes({ orchestrator, canonical }: GatewayDeps): Endpoint[] {
   const documents = async (tenantId: string) =>
-    (await orchestrator.sources(tenantId)).map(({ source, version, digest, appliedAt }) => ({
+    (await orchestrator.sources(tenantId)).map(({ source, version, digest, appliedAt, stoppedBy }) => ({
       source,
       version,
       digest,
       applied_at: appliedAt,
+      ...(stoppedBy === undefined ? {} : { stopped_by: stoppedBy }),
     }));
 
   return [

@@ -112,6 +112,22 @@ const cases: Case[] = [
     body: async () => ({ reason: 'Never rated.' }),
   },
   {
+    route: 'GET /v1/drift',
+    needs: 'viewer',
+    url: () => '/v1/drift?source=earthquakes&severity=breaking&state=accepted',
+  },
+  { route: 'GET /v1/drift/{drift_id}', needs: 'viewer', url: ({ driftId }) => `/v1/drift/${driftId}` },
+  {
+    route: 'POST /v1/drift/{drift_id}/accept',
+    needs: 'operator',
+    url: ({ driftId }) => `/v1/drift/${driftId}/accept`,
+  },
+  {
+    route: 'POST /v1/drift/{drift_id}/ignore',
+    needs: 'operator',
+    url: ({ driftId }) => `/v1/drift/${driftId}/ignore`,
+  },
+  {
     route: 'POST /v1/replays',
     needs: 'operator',
     body: async () => example('api/examples/valid/replay-request-candidate.json'),

@@ -7,6 +7,7 @@ import { createAudit } from '#audit';
 import { createAuth, type Role } from '#auth';
 import type {
   DeadLetter,
+  DriftEvent,
   Manifest,
   Profile,
   QuarantineRecord,
@@ -48,6 +49,7 @@ export interface House {
   jobId: string;
   recordId: string;
   quarantineId: string;
+  driftId: string;
   raw: { sha256: string; bytes: Buffer };
   artifact: { sha256: string; bytes: Buffer };
   /** Makes the next call of a service fail. */
@@ -135,6 +137,7 @@ export async function openHouse(change: (deps: GatewayDeps) => Partial<GatewayDe
     jobId: things.deadLetter.job_id,
     recordId: things.record.recordId,
     quarantineId: things.quarantined.quarantine_id,
+    driftId: things.drift.drift_id,
     raw: { sha256: rawInfo.sha256, bytes: raw },
     artifact: { sha256: artifactInfo.sha256, bytes: page },
     failNext: (error) => {
@@ -197,6 +200,7 @@ async function exampleThings() {
     recovery: await example<RecoveryPreview>('api/examples/valid/recovery-preview-movies.json'),
     step: await example<Step>('jobs/examples/valid/step-normalize-half-done.json'),
     deadLetter: await example<DeadLetter>('jobs/examples/valid/dead-letter-stocks.json'),
+    drift: await example<DriftEvent>('telemetry/examples/valid/drift-event-earthquakes-depth.json'),
     quarantined: await example<QuarantineRecord>('quarantine/examples/valid/quarantine-record-movie-date.json'),
   };
 }
@@ -231,7 +235,7 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
         change: 'created' as const,
       }));
     },
-    sources: async (tenantId) => (tenantId === tenant ? [{ source, ...stamp }] : []),
+    sources: async (tenantId) => (tenantId === tenant ? [{ source, ...stamp, stoppedBy: undefined }] : []),
     profiles: async () => [
       {
         profile,
@@ -279,6 +283,16 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
     retain: async (_tenant, { sourceId }) => {
       if (sourceId !== undefined && sourceId !== source.source) return missing('source');
       return [things.retained];
+    },
+    drifts: async () => ({ items: [things.drift], next: undefined }),
+    drift: async (_tenant, id) => (id === things.drift.drift_id ? things.drift : missing('drift event')),
+    acceptDrift: async (_context, id) => {
+      called(`accept ${id}`);
+      return { event: { ...things.drift, state: 'accepted' }, retried: 2, stopped: false };
+    },
+    ignoreDrift: async (_context, id) => {
+      called(`ignore ${id}`);
+      return { event: { ...things.drift, state: 'ignored' }, retried: 0, stopped: false };
     },
     totals: async () => new Map([[source.source, run.counts]]),
     health: async () => ({ queues: [{ queue: 'fetch', depth: 4 }] }),

@@ -8,6 +8,7 @@ import type { Dedupe } from './dedupe.ts';
 import { concealed, mask, storable } from './mask.ts';
 import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
+import type { ObservedShape } from './shape.ts';
 
 /** A failing candidate and rule, before it becomes a quarantine row. */
 export interface Rejection extends Failure, RowPlace {
@@ -24,6 +25,8 @@ export interface Batch {
   replaced: number;
   /** counts.records = records.count - replaced, so that the batches of a payload add up to what is live. */
   counts: Counts;
+  /** What the payload's rows looked like up to here, when they are watched. */
+  shape?: ObservedShape | undefined;
 }
 
 export interface BatchLimits {

@@ -7,6 +7,7 @@ import { inlineMapper, type Mapper } from './mapper.ts';
 import type { Resources } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
 import type { Vault } from './sealing.ts';
+import type { Watch } from './shape-observer.ts';
 
 export interface BatchesInput {
   /** Opens the payload from its start; of a zip archive it is asked twice. The chunks are handed over: who gives them keeps none. */
@@ -21,6 +22,8 @@ export interface BatchesInput {
   resources?: Resources | undefined;
   /** Where keys of subjects and what tokens stand for are kept; asked only under a policy that seals fields. */
   vault?: Vault | undefined;
+  /** The rows' shape is observed: each batch says what was seen of the payload so far, the last of all of it. */
+  watch?: Watch | undefined;
 }
 
 /**
@@ -30,8 +33,8 @@ export interface BatchesInput {
  * Errors: what `open` throws; `cancelled`; `blob_corrupt` when the bytes are not those of the digest (before the last batch is given).
  */
 export function batches(input: BatchesInput): AsyncGenerator<Batch, void, undefined> {
-  const { profile, frame, caps, limits, resources, vault, mapper = inlineMapper } = input;
-  return mapper.map({ profile, frame, caps, limits, resources }, checked(input), vault);
+  const { profile, frame, caps, limits, resources, vault, watch, mapper = inlineMapper } = input;
+  return mapper.map({ profile, frame, caps, limits, resources, watch }, checked(input), vault);
 }
 
 /** Opens the payload; an abort is seen, and at the end of what is read first the digest is checked. */

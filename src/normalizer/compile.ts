@@ -81,6 +81,11 @@ export function compileProfile(
   return { profile, columns, map: rowMapper(mappers, exact, conceal), sealing: sealing ? policy : undefined };
 }
 
+/** Throws `profile_invalid`, with one detail for each thing wrong, when a profile does not compile. */
+export function checkProfile(profile: Profile): void {
+  compileProfile(profile, () => '');
+}
+
 /** Runs the rules over a row; a row whose numbers need their source digits is parsed again for them. */
 function rowMapper(
   mappers: readonly RecordMapper[],

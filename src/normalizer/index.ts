@@ -6,6 +6,9 @@
 import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
 import type { RequestContext } from '#kit';
 import type { CanonicalFork, CanonicalStore, Compression, ExpiryScope, RecordChanges } from '#storage';
+import type { Proposal } from './drift-proposal.ts';
+import type { ShapeChange } from './shape-changes.ts';
+import type { KnownShape, ObservedShape, Shape } from './shape.ts';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
@@ -23,7 +26,23 @@ export interface NormalizeTask {
   raw: RawRef;
   profile: AppliedProfile;
   signal: AbortSignal;
+  /** The shape of the rows is observed, and held against what is known. */
+  drift?: DriftTask;
   onProgress?: (counts: Counts) => void;
+}
+
+export interface DriftTask {
+  /** What is known of the source's rows. Undefined: it is learned. */
+  known: KnownShape | undefined;
+  /** What rows must look like in what the profile quarantines. The same for all payloads of a source under one version of the profile. */
+  guard: Shape | undefined;
+  /** Another payload was captured later and compared already. */
+  older: boolean;
+}
+
+/** How the rows differ from what was known of them, and what the profile could say to follow. */
+export interface DriftChange extends ShapeChange {
+  proposal: Proposal;
 }
 
 /** What is to be stored about one batch when the job settles. */
@@ -43,6 +62,11 @@ export interface NormalizeOutcome {
   receipts: BatchReceipt[];
   /** Rows that the store did not have before, replaced, moved, left as newer ones stand, or retired as only an older profile version gives them. */
   written: { inserted: number; replaced: number; moved: number; stale: number; retired: number };
+  /** What the rows looked like, when that was to be observed. */
+  shape?: ObservedShape | undefined;
+  changes?: DriftChange[];
+  /** Because of `changes` nothing was made of the payload but a quarantine row. */
+  held?: boolean;
 }
 
 export interface Normalizer {
@@ -113,6 +137,8 @@ export interface JudgeTask {
   /** A version as it is applied, or as it would be. */
   profile: AppliedProfile;
   signal: AbortSignal;
+  /** As in DriftTask. */
+  guard?: Shape | undefined;
 }
 
 /** What would become of the rows of some payloads. */
@@ -149,6 +175,11 @@ export interface QuarantineFilter {
   state?: QuarantineRecord['state'];
 }
 
+export { checkProfile } from './compile.ts';
+export { isTable } from './csv-dialect.ts';
+export { learnChange, learnShape } from './known-shape.ts';
+export { storable } from './mask.ts';
+export { type KnownShape, type Shape, typeNames } from './shape.ts';
 export { createNormalizer } from './normalizer.ts';
 export { keptFrom } from './retention.ts';
 export { inferProfile, type Inference, type InferInput } from './infer.ts';

@@ -11,6 +11,7 @@ import type { Resources } from './resources.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps, type RowCaps } from './row-sink.ts';
 import { createSealing, type Vault } from './sealing.ts';
+import { createShapeObserver, watched, type Watch } from './shape-observer.ts';
 
 /** All that mapping a payload needs besides its bytes. Plain data: it goes from thread to thread as it is. */
 export interface MappingTask {
@@ -19,6 +20,7 @@ export interface MappingTask {
   caps: RowCaps | undefined;
   limits: BatchLimits | undefined;
   resources: Resources | undefined;
+  watch: Watch | undefined;
 }
 
 const pieceBytes = 65_536;
@@ -46,20 +48,21 @@ export async function* mapPayload(
   const conceals = profile.policy !== undefined;
   const builder = createBatchBuilder(frame, createDedupe(profile), task.limits ?? defaultLimits, conceals);
   const sealing = compiled.sealing === undefined ? undefined : createSealing(builder, compiled.sealing, given(vault));
-  const reader = createRowReader(compiled, task.caps ?? defaultCaps, sealing ?? builder);
+  const observer = task.watch === undefined ? undefined : createShapeObserver(profile, compiled.columns, task.watch);
+  const reader = createRowReader(watched(compiled, observer), task.caps ?? defaultCaps, sealing ?? builder);
+  const shaped = (batch: Batch): Batch => (observer === undefined ? batch : { ...batch, shape: observer.observed() });
   try {
     for await (const decoded of decodePayload(open, layerOf(profile))) {
-      const pieces: Iterable<DecodedPiece> = Buffer.isBuffer(decoded) ? cut(decoded) : [decoded];
-      for (const piece of pieces) {
+      for (const piece of piecesOf(decoded)) {
         reader.push(piece);
         if (sealing?.full === true) await sealing.flush();
-        while (builder.ready.length > 0) yield builder.ready.shift()!;
+        while (builder.ready.length > 0) yield shaped(builder.ready.shift()!);
         await turn?.();
       }
     }
     for await (const _ of reader.end()) {
       if (sealing?.full === true) await sealing.flush();
-      while (builder.ready.length > 0) yield builder.ready.shift()!;
+      while (builder.ready.length > 0) yield shaped(builder.ready.shift()!);
       await turn?.();
     }
   } finally {
@@ -68,8 +71,8 @@ export async function* mapPayload(
   await sealing?.flush();
   // The end of the payload may fill a batch and start another.
   const last = builder.finish(reader.bytes());
-  yield* builder.ready;
-  if (last !== undefined) yield last;
+  for (const batch of builder.ready) yield shaped(batch);
+  if (last !== undefined) yield shaped(last);
 }
 
 function keysOf({ profile, resources }: MappingTask): TenantKeys | undefined {
@@ -82,6 +85,8 @@ function given<T>(value: T | undefined): T {
   return value;
 }
 
-function* cut(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+/** What was decoded, in pieces that take little time each. */
+export function* piecesOf(decoded: DecodedPiece): Generator<DecodedPiece> {
+  if (!Buffer.isBuffer(decoded)) return yield decoded;
+  for (let at = 0; at < decoded.length; at += pieceBytes) yield decoded.subarray(at, at + pieceBytes);
 }

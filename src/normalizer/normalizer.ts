@@ -5,8 +5,10 @@ import { type BlobStore, type CanonicalStore, decodeRecords, type KeyStore, type
 import { type Batch, emptyCounts } from './batch-builder.ts';
 import { writeBatch } from './batch-writer.ts';
 import { batches } from './batches.ts';
-import { compileProfile } from './compile.ts';
+import { checkProfile } from './compile.ts';
+import { changesOf, heldBack, watchOf } from './drift.ts';
 import { frameOf } from './frame.ts';
+import { releaseHeld } from './hold-back.ts';
 import { createMapper, type Mapper } from './mapper.ts';
 import type { Normalizer, NormalizeOutcome, NormalizeTask } from './index.ts';
 import { quarantineReader } from './quarantine-reader.ts';
@@ -42,9 +44,7 @@ export function createNormalizer(given: NormalizerDeps): Normalizer {
   const mapper = createMapper({ threads: given.threads ?? 0, logger: given.logger });
   const deps: Deps = { ...given, mapper };
   return {
-    check(profile) {
-      compileProfile(profile, () => '');
-    },
+    check: checkProfile,
     checkTables: (profile) => checkTables(deps, profile),
     storeReference: (content) => storeReference(deps.blobs, content),
     normalize: (task) => normalize(deps, task),
@@ -74,7 +74,9 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     task.onProgress?.({ ...outcome.counts });
   };
   const open = () => deps.blobs.read(task.raw.bucket, task.raw.sha256);
-  const input = { open, profile: task.profile.profile, frame, signal: task.signal };
+  const held = await heldBack(deps, task, frame, open);
+  if (held.length > 0) return { ...outcome, held: true, changes: held };
+  const input = { open, profile: task.profile.profile, frame, signal: task.signal, watch: watchOf(task) };
   // Before anything is written: a repeat must find what the first try was mapped with.
   const resources = await createLoader(deps, input.profile)(frame, true);
   const vault = vaultOf(deps.keys, task.tenantId);
@@ -85,6 +87,7 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const batch of batches({ ...input, resources, vault, mapper })) {
+      outcome.shape = batch.shape;
       if (refused.size > 0) {
         for (const { byteStart, row } of decodeRecords(batch.records.block)) {
           const at = byRow ? row : byteStart;
@@ -112,6 +115,8 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
     const scope = { tenantId: task.tenantId, sourceId: task.sourceId, beforeMs: keptFrom(period, deps.clock.now())! };
     await expireRecords(deps, scope, task.runId);
   }
+  if (task.drift !== undefined) await releaseHeld(deps.relational, frame);
+  outcome.changes = changesOf(task, outcome.shape);
   return outcome;
 }
 

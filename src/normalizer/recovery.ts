@@ -32,6 +32,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
     'Widen the pattern of matches in a new version of the profile if the text is right; otherwise correct the upstream.',
   expression_failed:
     'Guard the expression, as in `has(row.x) && row.x > 0` or `double(row.x)`, in a new version of the profile, or correct the upstream.',
+  schema_drift:
+    'See `chartly drift list`; apply a new version of the profile, or accept the change where the payload is held back, then recover.',
   contract_violation:
     'Shorten or correct the field in a new version of the profile, so that the record satisfies its contract.',
   policy_violation:

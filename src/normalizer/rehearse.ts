@@ -166,7 +166,8 @@ async function judgePayload(deps: RehearseDeps, work: PayloadWork): Promise<numb
   const resources = await load(frame, false);
   const vault = previewVault(deps.keys, task.tenantId);
   const input = { open, profile, frame, signal: task.signal, mapper: deps.mapper };
-  for await (const batch of batches({ ...input, resources, vault })) {
+  const watch = task.guard === undefined ? undefined : { known: undefined, guard: task.guard };
+  for await (const batch of batches({ ...input, resources, vault, watch })) {
     for (const key of Object.keys(result.counts) as (keyof Judgement['counts'])[]) {
       result.counts[key] += batch.counts[key];
     }

@@ -8,6 +8,7 @@ import type { Lookups } from './lookup-resources.ts';
 import { fixtureKeys } from './resources.ts';
 import type { RowCaps } from './row-sink.ts';
 import type { Vault } from './sealing.ts';
+import type { Watch } from './shape-observer.ts';
 
 export interface Ran {
   batches: Batch[];
@@ -23,6 +24,7 @@ export interface RunOptions {
   limits?: BatchLimits;
   vault?: Vault;
   lookups?: Lookups;
+  watch?: Watch;
 }
 
 export function event(rule: Partial<RecordRule> = {}): RecordRule {
@@ -47,11 +49,11 @@ export async function run(profile: Profile, payload: string | Uint8Array, option
   };
   const found: Batch[] = [];
   const signal = new AbortController().signal;
-  const { caps, limits, lookups } = options;
+  const { caps, limits, lookups, watch } = options;
   const open = () => cut(bytes, options.chunks);
   const { resources: secrets, vault } = fixtureKeys();
   const given = { resources: { ...secrets, lookups }, vault: options.vault ?? vault };
-  for await (const batch of batches({ open, profile, frame, signal, caps, limits, ...given })) found.push(batch);
+  for await (const batch of batches({ open, profile, frame, signal, caps, limits, watch, ...given })) found.push(batch);
   const counts = emptyCounts();
   for (const batch of found)
     for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += batch.counts[key];

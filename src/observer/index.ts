@@ -20,6 +20,8 @@ export interface Metrics {
   /** 0 closed, 1 half-open, 2 open. */
   breakerState(labels: { domain: string }, state: 0 | 1 | 2): void;
   error(labels: { service: string; code: string }): void;
+  /** The rows of a source came to look other than they did. */
+  drift(labels: { tenant_id: string; source_id: string; severity: 'info' | 'warning' | 'breaking' }): void;
 }
 
 export interface Observer {

@@ -56,6 +56,12 @@ export function createMetrics(): { metrics: Metrics; registry: Registry } {
     labelNames: ['service', 'code'],
     registers,
   });
+  const drift = new Counter({
+    name: 'chartly_drift_events_total',
+    help: 'Changes of the shape of a source, by severity.',
+    labelNames: ['tenant_id', 'source_id', 'severity'],
+    registers,
+  });
   return {
     registry,
     metrics: {
@@ -66,6 +72,7 @@ export function createMetrics(): { metrics: Metrics; registry: Registry } {
       queueDepth: (labels, value) => depth.set(labels, value),
       breakerState: (labels, state) => breaker.set(labels, state),
       error: (labels) => errors.inc(labels),
+      drift: (labels) => drift.inc(labels),
     },
   };
 }

@@ -6,7 +6,7 @@ export interface Position {
   id: string;
 }
 
-const shape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/;
+const shape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{32,36})$/;
 
 export function encodeCursor(position: Position): string {
   return Buffer.from(`${position.at} ${position.id}`).toString('base64url');

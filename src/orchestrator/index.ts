@@ -5,6 +5,8 @@
 import type {
   Counts,
   DeadLetter,
+  DriftDecision,
+  DriftEvent,
   Job,
   Profile,
   ReasonCode,
@@ -108,13 +110,19 @@ export interface Orchestrator {
     tenantId: string,
     request: PromoteRequest,
   ): Promise<{ promotion: Promotion; previews: ReplayPreview[] }>;
-  sources(tenantId: string): Promise<{ source: Source; version: string; digest: string; appliedAt: string }[]>;
+  /** `stoppedBy`: the drift event that stopped the source. */
+  sources(
+    tenantId: string,
+  ): Promise<{ source: Source; version: string; digest: string; appliedAt: string; stoppedBy: string | undefined }[]>;
   profiles(tenantId: string): Promise<ProfileVersion[]>;
   reports(tenantId: string): Promise<{ report: Report; version: string; digest: string; appliedAt: string }[]>;
   /** Errors: `not_found`. */
   report(tenantId: string, reportId: string): Promise<Report>;
 
-  /** Writes a run and its fetch job in one transaction. Errors: `not_found`, `backpressure` (too many runs of this source queued). */
+  /**
+   * Writes a run and its fetch job in one transaction. Errors: `not_found`, `backpressure` (too many runs of this source queued),
+   * `schema_drift` (the source is stopped).
+   */
   ingest(context: RequestContext, sourceId: string, trigger: Exclude<Run['trigger'], 'replay'>): Promise<Run>;
   /**
    * A run that normalizes again what was captured before: of each request the newest payload, if it was captured in the range, under the active
@@ -171,6 +179,27 @@ export interface Orchestrator {
    * rows, and those of a source with a run under way, wait. Errors: `not_found`, `storage_unavailable`.
    */
   retain(tenantId: string, options: { sourceId?: string; dryRun?: boolean }): Promise<Retained[]>;
+
+  /** Changes of the shape of sources' rows, newest first; `after` is the cursor of the page before. Default: those that are open. */
+  drifts(
+    tenantId: string,
+    options?: {
+      sourceId?: string;
+      state?: DriftEvent['state'];
+      severity?: DriftEvent['severity'];
+      limit?: number;
+      after?: string;
+    },
+  ): Promise<{ items: DriftEvent[]; next: string | undefined }>;
+  /** Errors: `not_found`. */
+  drift(tenantId: string, driftId: string): Promise<DriftEvent>;
+  /**
+   * The change is known from now on, with a ledger entry. When it was the last to hold payloads of its source back, the source is free, and the jobs that were
+   * held are queued again. Errors: `not_found`; `conflict` when it was accepted before.
+   */
+  acceptDrift(context: RequestContext, driftId: string): Promise<DriftDecision>;
+  /** The event is open no longer; what it says of payloads stays. Errors: `not_found`; `conflict` when it was decided before. */
+  ignoreDrift(context: RequestContext, driftId: string): Promise<DriftDecision>;
 
   /** Totals over all ended runs' receipts by source: what became of every row. */
   totals(tenantId: string): Promise<Map<string, Counts>>;

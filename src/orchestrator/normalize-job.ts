@@ -1,29 +1,24 @@
 /** A normalize job: one payload under one profile version, settled with its receipts in one transaction. */
-import type { Audit } from '#audit';
 import type { Counts, Job, RawRef } from '#contracts';
 import { ChartlyError, isoMs } from '#kit';
 import type { AppliedProfile, BatchReceipt, NormalizeOutcome, Normalizer } from '#normalizer';
-import type { Metrics } from '#observer';
-import type { Relational, Sql } from '#storage';
+import type { Sql } from '#storage';
 import { addCounts } from './counts.ts';
 import { documentVersion, toProfile } from './documents.ts';
+import { driftTask, holdJob, settleDrift, type DriftJobDeps } from './drift-job.ts';
 import type { Claim } from './envelope.ts';
 import type { Queue } from './queue.ts';
 import { isOver } from './rows.ts';
 import { countJobs, forgetWait, lockRun, settleRun } from './run-state.ts';
 import { StaleAttempt } from './stale.ts';
-import type { Transact, Unit } from './unit.ts';
+import type { Unit } from './unit.ts';
 
-export interface NormalizeDeps {
-  relational: Relational;
-  transact: Transact;
+export interface NormalizeDeps extends DriftJobDeps {
   queue: Queue;
-  audit: Audit;
   normalizer: Normalizer;
-  metrics: Metrics;
 }
 
-/** Normalizes and settles. Throws what the normalizer throws; StaleAttempt when the claim was lost on the way. */
+/** Normalizes and settles. Throws what the normalizer throws; `schema_drift` when the payload is held back; StaleAttempt when the claim was lost on the way. */
 export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: AbortSignal): Promise<void> {
   const { job } = claim.envelope;
   const profile = await namedProfile(deps.relational, job);
@@ -36,7 +31,9 @@ export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: Ab
     raw: job.raw!,
     profile,
     signal,
+    drift: await driftTask(deps, job, profile),
   });
+  if (outcome.held === true) return holdJob(deps, job, profile, outcome.changes!);
   const settled = await deps.transact((unit) => settleNormalize(deps, unit, claim, profile, outcome));
   if (!settled) throw new StaleAttempt();
 }
@@ -77,6 +74,7 @@ async function settleNormalize(
   }
   if (!(await deps.queue.complete(unit.tx, claim))) throw new StaleAttempt();
   await storeReceipts(unit, job, profile, outcome.receipts);
+  await settleDrift(deps, unit, job, profile, outcome);
   run.counts = addCounts(run.counts, outcome.counts);
   forgetWait(run);
   await countJobs(unit, run, 'normalize', { done: 1 });
@@ -121,7 +119,7 @@ async function storeReceipts(
   );
 }
 
-function countOutcomes(metrics: Metrics, job: Job, counts: Counts): void {
+function countOutcomes(metrics: NormalizeDeps['metrics'], job: Job, counts: Counts): void {
   for (const outcome of ['records', 'quarantined', 'deduplicated', 'skipped'] as const) {
     if (counts[outcome] > 0) {
       metrics.ingested({ tenant_id: job.tenant_id, source_id: job.source_id, outcome }, counts[outcome]);

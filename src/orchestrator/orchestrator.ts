@@ -9,6 +9,7 @@ import type { BlobStore, Relational } from '#storage';
 import { applyDocuments } from './apply.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { activeDocuments, activeReport, allProfiles } from './documents.ts';
+import { createDrift, stoppedSources } from './drift.ts';
 import { handledKinds, type Handled } from './envelope.ts';
 import type { Orchestrator } from './index.ts';
 import { createMaintenance, queueDepths } from './maintenance.ts';
@@ -85,16 +86,19 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     workers.set(kind, createWorker({ kind, concurrency: concurrency[kind], queue, run, logger, pollMs, heartbeatMs }));
   }
 
+  const deadLetters = createDeadLetters({ relational, transact, queue, audit });
   return {
     ...lifecycle({ relational, queue, workers, maintenance, logger }),
     apply: (context, documents, options) => applyDocuments(deps, context, documents, options ?? {}),
     async sources(tenantId) {
       const rows = await activeDocuments(relational, tenantId, 'source');
+      const stopped = await stoppedSources(relational, tenantId);
       return rows.map((row) => ({
         source: row.spec as Source,
         version: row.version,
         digest: row.digest,
         appliedAt: row.applied_at,
+        stoppedBy: stopped.get(row.document_id),
       }));
     },
     profiles: (tenantId) => allProfiles(relational, tenantId),
@@ -111,7 +115,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     ...createRuns(runDeps),
     ...createPreviews(deps),
     ...createPromotions({ ...deps, ...runDeps }),
-    ...createDeadLetters({ relational, transact, queue, audit }),
+    ...deadLetters,
+    ...createDrift({ relational, transact, audit, retryDeadLetter: deadLetters.retryDeadLetter }),
     ...createRetention(deps),
     totals: (tenantId) => totals(relational, tenantId),
     health: async () => ({ queues: await queueDepths(relational) }),

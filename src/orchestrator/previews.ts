@@ -5,6 +5,7 @@ import { canonicalJson, ChartlyError, isoMs, sha256Hex } from '#kit';
 import type { AppliedProfile, Normalizer, Rehearsal } from '#normalizer';
 import type { Relational, Sql, StoredRecord } from '#storage';
 import { activeDocuments, activeSource, asActive, documentVersion, nextOrdinal } from './documents.ts';
+import { guardFor } from './drift-job.ts';
 import type { Orchestrator, ProfileChoice } from './index.ts';
 import { refusedPayloads, replayPayloads } from './replay-payloads.ts';
 import { refuseOlder, replayProfile } from './replay-request.ts';
@@ -50,7 +51,8 @@ async function previewReplay(
   await refuseOlder(relational, tenantId, sourceId, profile);
   const payloads = await replayPayloads(relational, { tenantId, sourceId }, scope, profile);
   const signal = new AbortController().signal;
-  const rehearsal = await normalizer.rehearse({ tenantId, sourceId, payloads, profile, signal, examples });
+  const guard = await guardFor(relational, tenantId, sourceId, profile);
+  const rehearsal = await normalizer.rehearse({ tenantId, sourceId, payloads, profile, signal, guard, examples });
   return using(rehearsal, async () => {
     const reports = await compareReports(deps, { tenantId, sourceId, after: rehearsal.store });
     const quarantine = rehearsal.reasons.map(({ reason_code, open, recovered, after }) => ({
@@ -74,10 +76,11 @@ async function diffProfiles(
   await activeSource(deps.relational, tenantId, sourceId);
   const payloads = await replayPayloads(deps.relational, { tenantId, sourceId }, {}, b);
   const common = { tenantId, sourceId, payloads, signal: new AbortController().signal, examples };
-  const first = await deps.normalizer.rehearse({ ...common, profile: { ...a, ordinal: 1 }, alone: true });
+  const guardOf = (profile: AppliedProfile) => guardFor(deps.relational, tenantId, sourceId, profile);
+  const first = await deps.normalizer.rehearse({ ...common, profile: { ...a, ordinal: 1 }, guard: await guardOf(a), alone: true }); // prettier-ignore
   return using(first, async () => {
     const profile = { ...b, ordinal: 2 };
-    const second = await deps.normalizer.rehearse({ ...common, profile, base: first.store });
+    const second = await deps.normalizer.rehearse({ ...common, profile, guard: await guardOf(b), base: first.store });
     return using(second, async () => {
       const stores = { before: first.store, after: second.store };
       const reports = await compareReports(deps, { tenantId, sourceId, ...stores });
@@ -108,7 +111,8 @@ async function previewRecovery(
     const profile = given ?? (await replayProfile(relational, tenantId, id, undefined));
     const payloads = await refusedPayloads(relational, tenantId, id);
     const signal = new AbortController().signal;
-    const { reasons } = await normalizer.judge({ tenantId, sourceId: id, payloads, profile, signal });
+    const guard = await guardFor(relational, tenantId, id, profile);
+    const { reasons } = await normalizer.judge({ tenantId, sourceId: id, payloads, profile, signal, guard });
     const open = reasons.filter((reason) => reason.open > 0);
     items.push({
       source_id: id,

@@ -5,6 +5,7 @@ import { ChartlyError, isoMs, newUuid, type RequestContext } from '#kit';
 import type { Param, Relational } from '#storage';
 import { decodeCursor, encodeCursor, pageSize } from './cursor.ts';
 import { activeSource } from './documents.ts';
+import { refuseStopped } from './drift-job.ts';
 import type { Orchestrator, RunDetail } from './index.ts';
 import { recordRun } from './ledger.ts';
 import type { Queue } from './queue.ts';
@@ -75,7 +76,8 @@ export async function requestRun(
 ): Promise<Run> {
   const { tenantId } = context;
   await admit(unit, tenantId, sourceId);
-  await activeSource(unit.tx, tenantId, sourceId);
+  const { profile } = await activeSource(unit.tx, tenantId, sourceId);
+  if (asked.trigger !== 'replay') await refuseStopped(unit, tenantId, sourceId, profile);
   const run = await insertRun(unit, context, sourceId, asked.trigger);
   const job: Job = {
     job_id: newUuid(unit.now),

@@ -4,61 +4,63 @@ import s1 from '../../../contracts/v1/api/apply-request.json' with { type: 'json
 import s2 from '../../../contracts/v1/api/checkpoint.json' with { type: 'json' };
 import s3 from '../../../contracts/v1/api/dead-letter-state.json' with { type: 'json' };
 import s4 from '../../../contracts/v1/api/discard-request.json' with { type: 'json' };
-import s5 from '../../../contracts/v1/api/health.json' with { type: 'json' };
-import s6 from '../../../contracts/v1/api/key-created.json' with { type: 'json' };
-import s7 from '../../../contracts/v1/api/key-request.json' with { type: 'json' };
-import s8 from '../../../contracts/v1/api/key.json' with { type: 'json' };
-import s9 from '../../../contracts/v1/api/ledger-entry.json' with { type: 'json' };
-import s10 from '../../../contracts/v1/api/lineage.json' with { type: 'json' };
-import s11 from '../../../contracts/v1/api/profile-diff-request.json' with { type: 'json' };
-import s12 from '../../../contracts/v1/api/profile-document.json' with { type: 'json' };
-import s13 from '../../../contracts/v1/api/promote-request.json' with { type: 'json' };
-import s14 from '../../../contracts/v1/api/promotion.json' with { type: 'json' };
-import s15 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
-import s16 from '../../../contracts/v1/api/quarantine-discard-request.json' with { type: 'json' };
-import s17 from '../../../contracts/v1/api/quarantine-discarded.json' with { type: 'json' };
-import s18 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
-import s19 from '../../../contracts/v1/api/recovery-preview-request.json' with { type: 'json' };
-import s20 from '../../../contracts/v1/api/recovery-preview.json' with { type: 'json' };
-import s21 from '../../../contracts/v1/api/recovery-request.json' with { type: 'json' };
-import s22 from '../../../contracts/v1/api/reference-upload.json' with { type: 'json' };
-import s23 from '../../../contracts/v1/api/reference.json' with { type: 'json' };
-import s24 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
-import s25 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
-import s26 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
-import s27 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
-import s28 from '../../../contracts/v1/api/retention-request.json' with { type: 'json' };
-import s29 from '../../../contracts/v1/api/retention.json' with { type: 'json' };
-import s30 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s54 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s55 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s56 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s57 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s58 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s59 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s5 from '../../../contracts/v1/api/drift-decision.json' with { type: 'json' };
+import s6 from '../../../contracts/v1/api/health.json' with { type: 'json' };
+import s7 from '../../../contracts/v1/api/key-created.json' with { type: 'json' };
+import s8 from '../../../contracts/v1/api/key-request.json' with { type: 'json' };
+import s9 from '../../../contracts/v1/api/key.json' with { type: 'json' };
+import s10 from '../../../contracts/v1/api/ledger-entry.json' with { type: 'json' };
+import s11 from '../../../contracts/v1/api/lineage.json' with { type: 'json' };
+import s12 from '../../../contracts/v1/api/profile-diff-request.json' with { type: 'json' };
+import s13 from '../../../contracts/v1/api/profile-document.json' with { type: 'json' };
+import s14 from '../../../contracts/v1/api/promote-request.json' with { type: 'json' };
+import s15 from '../../../contracts/v1/api/promotion.json' with { type: 'json' };
+import s16 from '../../../contracts/v1/api/quarantine-count.json' with { type: 'json' };
+import s17 from '../../../contracts/v1/api/quarantine-discard-request.json' with { type: 'json' };
+import s18 from '../../../contracts/v1/api/quarantine-discarded.json' with { type: 'json' };
+import s19 from '../../../contracts/v1/api/quarantined-row.json' with { type: 'json' };
+import s20 from '../../../contracts/v1/api/recovery-preview-request.json' with { type: 'json' };
+import s21 from '../../../contracts/v1/api/recovery-preview.json' with { type: 'json' };
+import s22 from '../../../contracts/v1/api/recovery-request.json' with { type: 'json' };
+import s23 from '../../../contracts/v1/api/reference-upload.json' with { type: 'json' };
+import s24 from '../../../contracts/v1/api/reference.json' with { type: 'json' };
+import s25 from '../../../contracts/v1/api/replay-preview.json' with { type: 'json' };
+import s26 from '../../../contracts/v1/api/replay-request.json' with { type: 'json' };
+import s27 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
+import s28 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
+import s29 from '../../../contracts/v1/api/retention-request.json' with { type: 'json' };
+import s30 from '../../../contracts/v1/api/retention.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s55 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s56 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s57 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s58 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s59 from '../../../contracts/v1/telemetry/drift-event.json' with { type: 'json' };
+import s60 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s61 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -67,59 +69,61 @@ export const schemas = {
   'api/checkpoint': s2,
   'api/dead-letter-state': s3,
   'api/discard-request': s4,
-  'api/health': s5,
-  'api/key-created': s6,
-  'api/key-request': s7,
-  'api/key': s8,
-  'api/ledger-entry': s9,
-  'api/lineage': s10,
-  'api/profile-diff-request': s11,
-  'api/profile-document': s12,
-  'api/promote-request': s13,
-  'api/promotion': s14,
-  'api/quarantine-count': s15,
-  'api/quarantine-discard-request': s16,
-  'api/quarantine-discarded': s17,
-  'api/quarantined-row': s18,
-  'api/recovery-preview-request': s19,
-  'api/recovery-preview': s20,
-  'api/recovery-request': s21,
-  'api/reference-upload': s22,
-  'api/reference': s23,
-  'api/replay-preview': s24,
-  'api/replay-request': s25,
-  'api/replay': s26,
-  'api/report-document': s27,
-  'api/retention-request': s28,
-  'api/retention': s29,
-  'api/source-document': s30,
-  'api/source-totals': s31,
-  'api/verify-report': s32,
-  'audit/entry': s33,
-  'canonical/entity': s34,
-  'canonical/envelope': s35,
-  'canonical/event': s36,
-  'canonical/metric': s37,
-  'canonical/provenance': s38,
-  'common': s39,
-  'errors/codes': s40,
-  'errors/problem': s41,
-  'jobs/dead-letter': s42,
-  'jobs/job': s43,
-  'jobs/run': s44,
-  'jobs/step': s45,
-  'policies/policy': s46,
-  'profiles/profile': s47,
-  'quarantine/quarantine-record': s48,
-  'quarantine/reason-codes': s49,
-  'raw/raw-ref': s50,
-  'reports/manifest': s51,
-  'reports/projection': s52,
-  'reports/query-result': s53,
-  'reports/query': s54,
-  'reports/report': s55,
-  'sources/source': s56,
-  'sources/workspace': s57,
-  'telemetry/job-status': s58,
-  'telemetry/log': s59,
+  'api/drift-decision': s5,
+  'api/health': s6,
+  'api/key-created': s7,
+  'api/key-request': s8,
+  'api/key': s9,
+  'api/ledger-entry': s10,
+  'api/lineage': s11,
+  'api/profile-diff-request': s12,
+  'api/profile-document': s13,
+  'api/promote-request': s14,
+  'api/promotion': s15,
+  'api/quarantine-count': s16,
+  'api/quarantine-discard-request': s17,
+  'api/quarantine-discarded': s18,
+  'api/quarantined-row': s19,
+  'api/recovery-preview-request': s20,
+  'api/recovery-preview': s21,
+  'api/recovery-request': s22,
+  'api/reference-upload': s23,
+  'api/reference': s24,
+  'api/replay-preview': s25,
+  'api/replay-request': s26,
+  'api/replay': s27,
+  'api/report-document': s28,
+  'api/retention-request': s29,
+  'api/retention': s30,
+  'api/source-document': s31,
+  'api/source-totals': s32,
+  'api/verify-report': s33,
+  'audit/entry': s34,
+  'canonical/entity': s35,
+  'canonical/envelope': s36,
+  'canonical/event': s37,
+  'canonical/metric': s38,
+  'canonical/provenance': s39,
+  'common': s40,
+  'errors/codes': s41,
+  'errors/problem': s42,
+  'jobs/dead-letter': s43,
+  'jobs/job': s44,
+  'jobs/run': s45,
+  'jobs/step': s46,
+  'policies/policy': s47,
+  'profiles/profile': s48,
+  'quarantine/quarantine-record': s49,
+  'quarantine/reason-codes': s50,
+  'raw/raw-ref': s51,
+  'reports/manifest': s52,
+  'reports/projection': s53,
+  'reports/query-result': s54,
+  'reports/query': s55,
+  'reports/report': s56,
+  'sources/source': s57,
+  'sources/workspace': s58,
+  'telemetry/drift-event': s59,
+  'telemetry/job-status': s60,
+  'telemetry/log': s61,
 } as const;

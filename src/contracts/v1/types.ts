@@ -14,14 +14,16 @@ export type Sha256 = string;
 export type Uint64 = string;
 export type Uuid = string;
 /**
- * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
- */
-export type Timestamp = string;
-export type Semver = string;
-/**
  * First 128 bits of SHA-256 over tenant, source, kind and the key values, each after its length; lower case hexadecimal. Under a policy HMAC-SHA-256 with the tenant's key instead.
  */
 export type RecordId = string;
+export type DriftMode = 'evolve' | 'freeze' | 'quarantine';
+export type ValueType = 'null' | 'boolean' | 'integer' | 'number' | 'text' | 'list' | 'object' | 'time';
+export type Semver = string;
+/**
+ * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
+ */
+export type Timestamp = string;
 /**
  * deny: the candidate is quarantined; redact: the finding is replaced in its text; allow: nothing
  */
@@ -79,6 +81,7 @@ export type ReasonCode =
   | 'lookup_missed'
   | 'pattern_mismatch'
   | 'expression_failed'
+  | 'schema_drift'
   | 'contract_violation'
   | 'policy_violation'
   | 'subject_erased';
@@ -125,6 +128,7 @@ export type ErrorCode =
   | 'upstream_rejected'
   | 'egress_denied'
   | 'breaker_open'
+  | 'schema_drift'
   | 'blob_corrupt'
   | 'ledger_corrupt'
   | 'store_corrupt'
@@ -140,6 +144,7 @@ export interface ContractsV1 {
   Checkpoint?: Checkpoint;
   DeadLetterState?: DeadLetterState;
   DiscardRequest?: DiscardRequest;
+  DriftDecision?: DriftDecision;
   Health?: Health;
   ApiKeyCreated?: ApiKeyCreated;
   KeyRequest?: KeyRequest;
@@ -201,6 +206,8 @@ export interface ContractsV1 {
   Policy_detector?: Detector;
   Policy_fieldPolicy?: FieldPolicy;
   Policy?: Policy;
+  Profile_driftMode?: DriftMode;
+  Profile_drift?: DriftModes;
   Profile_field?: FieldRule;
   Profile_rule?: Rule;
   Profile_conversion?: Conversion;
@@ -224,6 +231,9 @@ export interface ContractsV1 {
   Report?: Report;
   Source?: Source;
   Workspace?: Workspace;
+  DriftEvent_valueType?: ValueType;
+  DriftEvent_patchOperation?: PatchOperation;
+  DriftEvent?: DriftEvent;
   JobStatus?: JobStatus;
   LogEntry?: LogEntry;
 }
@@ -282,6 +292,77 @@ export interface DeadLetterState {
  */
 export interface DiscardRequest {
   reason: string;
+}
+/**
+ * What became of a drift event, and of the work that it held back.
+ */
+export interface DriftDecision {
+  event: DriftEvent;
+  /**
+   * jobs that were held back and are on the queue again
+   */
+  retried: number;
+  /**
+   * the source is still stopped
+   */
+  stopped: boolean;
+}
+/**
+ * The rows of a source came to look other than they did. `drift_id` is a function of source, place and change, so that a change is told once.
+ */
+export interface DriftEvent {
+  drift_id: RecordId;
+  tenant_id: Id;
+  source_id: Id;
+  run_id: Uuid;
+  change: 'field_added' | 'field_lost' | 'type_changed' | 'records_changed';
+  /**
+   * breaking: no row can become a record as before, and the source is stopped
+   */
+  severity: 'info' | 'warning' | 'breaking';
+  mode: DriftMode;
+  /**
+   * payloads that show it are held back
+   */
+  held: boolean;
+  /**
+   * RFC 6901 in the row, with * for the items of a list and the members of a map; empty for the row itself
+   */
+  path: string;
+  before: ValueType[];
+  after: ValueType[];
+  message: string;
+  /**
+   * the first value that showed it, masked
+   */
+  sample_masked?: string;
+  raw_sha256: Sha256;
+  row?: number;
+  byte_start?: number;
+  byte_end?: number;
+  profile_id: Id;
+  profile_version: Semver;
+  profile_digest: Sha256;
+  /**
+   * RFC 6902: what the profile could say to follow the change; empty when there is nothing to write
+   */
+  edit: PatchOperation[];
+  /**
+   * why the edit is as it is, or why there is none
+   */
+  note: string;
+  state: 'open' | 'accepted' | 'ignored';
+  first_seen: Timestamp;
+  decided_at?: Timestamp;
+  decided_by?: string;
+}
+export interface PatchOperation {
+  op: 'add' | 'remove' | 'replace';
+  /**
+   * RFC 6901 in the profile
+   */
+  path: string;
+  value?: unknown;
 }
 /**
  * Whether the parts of the house answer.
@@ -487,6 +568,7 @@ export interface Profile {
   };
   dedupe?: Dedupe;
   retention?: Retention;
+  drift?: DriftModes;
 }
 export interface ZipOptions {
   /**
@@ -861,6 +943,14 @@ export interface Retention {
    * open quarantine rows, from when they were found; then they are expired
    */
   quarantine?: string;
+}
+/**
+ * what happens when rows come to look other than they did: evolve takes them and tells (default), quarantine refuses the rows that show it, freeze holds the whole payload back
+ */
+export interface DriftModes {
+  fields?: DriftMode;
+  types?: DriftMode;
+  records?: DriftMode;
 }
 /**
  * Two versions of a profile, to be compared on the payloads of a source.
@@ -1432,6 +1522,7 @@ export interface SourceDocument {
   version: string;
   digest: Sha256;
   applied_at: Timestamp;
+  stopped_by?: RecordId;
 }
 /**
  * An upstream, and how it is read.

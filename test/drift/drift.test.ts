@@ -1,0 +1,322 @@
+// An upstream that changes, through all of the house: what is told, once; what is held back; what the proposed edit brings.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { editedSpec, readConfig, serve, type Serving } from '#app';
+import { validator, type DriftEvent, type DriftModes, type Profile, type Run } from '#contracts';
+import type { RequestContext } from '#kit';
+import { parse } from 'yaml';
+
+const tenant = 'default';
+const context: RequestContext = { tenantId: tenant, actor: 'cli', requestId: 'test' };
+let dir: string;
+let serving: Serving;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chartly-drift-'));
+  serving = await serve(readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' }));
+});
+
+afterAll(async () => {
+  await serving.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+type Row = Record<string, unknown>;
+const without = (row: Row, name: string): Row => Object.fromEntries(Object.entries(row).filter(([own]) => own !== name)); // prettier-ignore
+
+type Format = 'json' | 'ndjson' | 'csv';
+
+const rowOf = (n: number): Row => ({
+  id: n,
+  at: `2026-01-01T00:00:${String(n % 60).padStart(2, '0')}Z`,
+  level: n / 2,
+  place: { name: `p${n}` },
+});
+
+function payload(format: Format, rows: readonly Row[]): string {
+  if (format === 'ndjson') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  if (format === 'json') return JSON.stringify({ items: rows });
+  const flat = rows.map(({ place, ...row }): Row => ({
+    ...row,
+    ...(place === undefined ? {} : { place: (place as Row).name }),
+  }));
+  const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
+  return [names, ...flat.map((row) => names.map((name) => String(row[name] ?? '')))]
+    .map((cells) => `${cells.join(',')}\n`)
+    .join('');
+}
+
+function profileOf(id: string, format: Format, drift: DriftModes | undefined, version = '1.0.0'): Profile {
+  return {
+    profile: id,
+    version,
+    format,
+    ...(format === 'json' ? { select: '$.items[*]' } : {}),
+    ...(drift === undefined ? {} : { drift }),
+    records: [
+      {
+        kind: 'event',
+        name: 'reading',
+        key: ['id'],
+        ts: 'at',
+        dimensions: { place: format === 'csv' ? 'place' : 'place.name' },
+        measures: { level: 'level' },
+      },
+    ],
+  };
+}
+
+/** A source of its own, and what a test does with it. */
+async function start(id: string, format: Format = 'ndjson', drift?: DriftModes) {
+  const { orchestrator, audit, canonical, normalizer, relational } = serving.system;
+  const apply = (profile: Profile) => orchestrator.apply(context, [{ kind: 'profile', spec: profile }]);
+  const profile = profileOf(id, format, drift);
+  const source = { source: id, connector: 'file', profile: id, file: { path: `${id}.data` } };
+  await orchestrator.apply(context, [
+    { kind: 'profile', spec: profile },
+    { kind: 'source', spec: source },
+  ]);
+  const wait = (run: Run): Promise<Run> => orchestrator.waitForRun(tenant, run.run_id);
+  return {
+    profile,
+    apply,
+    wait,
+    async feed(rows: readonly Row[]): Promise<Run> {
+      await writeFile(join(dir, `${id}.data`), payload(format, rows));
+      return wait(await orchestrator.ingest(context, id, 'cli'));
+    },
+    async events(state: DriftEvent['state'] = 'open'): Promise<DriftEvent[]> {
+      const { items } = await orchestrator.drifts(tenant, { sourceId: id, state });
+      const check = validator('telemetry/drift-event');
+      for (const event of items) expect(check(event) || check.explain(event)).toBe(true);
+      return items.sort((a, b) => (a.path < b.path ? -1 : 1));
+    },
+    async reasons(): Promise<Record<string, number>> {
+      const summary = await normalizer.quarantineSummary(tenant, { sourceId: id });
+      return Object.fromEntries(summary.map(({ reason_code, count }) => [reason_code, count]));
+    },
+    async records(): Promise<Row[]> {
+      const found: Row[] = [];
+      for await (const page of canonical.scan(tenant, { sourceId: id }))
+        for (const { dimensions, measures } of page) found.push({ ...dimensions, ...measures });
+      return found;
+    },
+    ledger: async (action: string): Promise<number> =>
+      (
+        await relational.query(
+          `select 1 from ledger_entry where position($1 in leaf) > 0 and position($2 in leaf) > 0`,
+          [`"${action}"`, `"source_id":"${id}"`],
+        )
+      ).length,
+    verify: async () => expect((await audit.verify(tenant)).findings).toEqual([]),
+  };
+}
+
+const rows = (n: number, change: (row: Row, n: number) => Row = (row) => row): Row[] =>
+  Array.from({ length: n }, (_, i) => change(rowOf(i), i));
+
+describe.each(['ndjson', 'json', 'csv'] as const)('%s that evolves', (format) => {
+  it('tells a new column once, and the proposed edit makes it a part of the records', async () => {
+    const at = await start(`new-${format}`, format);
+    expect((await at.feed(rows(30))).state).toBe('succeeded');
+    expect((await at.feed(rows(31))).state).toBe('succeeded');
+    expect(await at.events()).toEqual([]);
+    for (const n of [32, 33]) {
+      const run = await at.feed(rows(n, (row, i) => ({ ...row, 'Depth km': i + 0.5 })));
+      expect(run).toMatchObject({ state: 'succeeded', counts: { records: n } });
+    }
+    const [event, ...others] = await at.events();
+    expect(others).toEqual([]);
+    expect(event).toMatchObject({
+      change: 'field_added',
+      severity: 'info',
+      mode: 'evolve',
+      held: false,
+      path: '/Depth km',
+      row: 0,
+    });
+    expect(event!.sample_masked).not.toContain('0.5');
+    expect(await at.ledger('drift.detected')).toBe(1);
+
+    const { after, version } = editedSpec(at.profile, event!);
+    expect(version).toBe('1.1.0');
+    await at.apply(parse(after) as Profile);
+    const replayed = await at.wait(await serving.system.orchestrator.replay(context, { sourceId: `new-${format}` }));
+    expect(replayed).toMatchObject({ state: 'succeeded', counts: { records: 33 } });
+    expect((await at.records()).every((record) => typeof record.depth_km === 'number')).toBe(true);
+    // The version that came after the change answers it.
+    expect(await at.events()).toEqual([]);
+    expect(await at.events('accepted')).toMatchObject([
+      { path: '/Depth km', decided_by: `profile:new-${format}@1.1.0` },
+    ]);
+    await at.verify();
+  });
+
+  it('tells an optional field that is gone, and numbers that become texts', async () => {
+    const at = await start(`lost-${format}`, format);
+    await at.feed(rows(30));
+    const run = await at.feed(rows(30, (row) => ({ ...without(row, 'place'), level: 'high' })));
+    expect(run.state).toBe('quarantined');
+    expect(await at.events()).toMatchObject([
+      {
+        change: 'type_changed',
+        severity: 'warning',
+        path: '/level',
+        edit: [{ op: 'remove' }, { op: 'add', path: '/records/0/dimensions/level' }],
+      },
+      { change: 'field_lost', severity: 'warning', path: '/place' },
+    ]);
+    expect(await at.reasons()).toEqual({ cast_failed: 30 });
+  });
+
+  it('stops a source whose key is gone, until the change is accepted or a new version is applied', async () => {
+    const { orchestrator } = serving.system;
+    const id = `key-${format}`;
+    const at = await start(id, format);
+    await at.feed(rows(30));
+    const changed = rows(40, ({ id: number, ...row }) => ({ uid: number, ...row }));
+    const run = await at.feed(changed);
+    expect(run).toMatchObject({ state: 'failed', error: { code: 'schema_drift' }, counts: { records: 0 } });
+    const [lost, added] = await at.events();
+    expect(lost).toMatchObject({
+      change: 'field_lost',
+      severity: 'breaking',
+      held: true,
+      path: '/id',
+      edit: [{ op: 'replace', path: '/records/0/key/0', value: 'uid' }],
+    });
+    expect(added).toMatchObject({ change: 'field_added', severity: 'info', held: false, path: '/uid' });
+    expect(await at.reasons()).toEqual({ schema_drift: 1 });
+    await expect(orchestrator.ingest(context, id, 'cli')).rejects.toMatchObject({
+      code: 'schema_drift',
+      action: expect.stringContaining(`chartly drift show ${lost!.drift_id}`) as string,
+    });
+    expect((await orchestrator.sources(tenant)).find(({ source }) => source.source === id)?.stoppedBy).toBe(
+      lost!.drift_id,
+    );
+
+    const preview = await orchestrator.previewRecovery(tenant, {
+      sourceId: id,
+      profile: { profile: parse(editedSpec(at.profile, lost!).after) as Profile },
+    });
+    expect(preview).toMatchObject([{ open: 1, recovered: 1 }]);
+    await at.apply(parse(editedSpec(at.profile, lost!).after) as Profile);
+    expect((await orchestrator.sources(tenant)).find(({ source }) => source.source === id)?.stoppedBy).toBeUndefined();
+    const recovered = await at.wait(await orchestrator.recover(context, id));
+    expect(recovered).toMatchObject({ state: 'succeeded', counts: { records: 40 } });
+    expect(await at.reasons()).toEqual({});
+    expect(await at.events()).toEqual([]);
+    const { items } = await orchestrator.deadLetters(tenant, { limit: 500 });
+    expect(items.filter(({ source_id }) => source_id === id)).toEqual([]);
+    expect((await at.feed(rows(41, ({ id: number, ...row }) => ({ uid: number, ...row })))).state).toBe('succeeded');
+    await at.verify();
+  });
+});
+
+describe('what is accepted', () => {
+  it('frees the source, and what was held back is normalized under the same version', async () => {
+    const { orchestrator } = serving.system;
+    const at = await start('accepted');
+    await at.feed(rows(30));
+    // Ids of another type make other records: nothing is written before somebody has said so.
+    const texts = rows(30, (row, n) => ({ ...row, id: `r${n}` }));
+    expect(await at.feed(texts)).toMatchObject({ state: 'failed', error: { code: 'schema_drift' } });
+    const [event] = await at.events();
+    expect(event).toMatchObject({ change: 'type_changed', severity: 'breaking', before: ['integer'], after: ['text'] });
+    const decision = await orchestrator.acceptDrift(context, event!.drift_id);
+    expect(validator('api/drift-decision')(decision)).toBe(true);
+    expect(decision).toMatchObject({ retried: 1, stopped: false, event: { state: 'accepted', decided_by: 'cli' } });
+    const run = await orchestrator.waitForRun(tenant, event!.run_id);
+    expect(run).toMatchObject({ state: 'succeeded', counts: { records: 30 }, dead_letters: 0 });
+    expect(await at.reasons()).toEqual({});
+    expect(await at.records()).toHaveLength(60);
+    expect((await at.feed(rows(31, (row, n) => ({ ...row, id: `r${n}` })))).state).toBe('succeeded');
+    await expect(orchestrator.acceptDrift(context, event!.drift_id)).rejects.toMatchObject({ code: 'conflict' });
+    expect([await at.ledger('drift.detected'), await at.ledger('drift.accepted')]).toEqual([1, 1]);
+    await at.verify();
+  });
+
+  it('is told no more when it is ignored, and holds on', async () => {
+    const { orchestrator } = serving.system;
+    const at = await start('ignored');
+    await at.feed(rows(30));
+    await at.feed(rows(30, (row) => without(row, 'at')));
+    const [event] = await at.events();
+    expect(event).toMatchObject({ change: 'field_lost', severity: 'breaking', path: '/at' });
+    await orchestrator.ignoreDrift(context, event!.drift_id);
+    expect(await at.events()).toEqual([]);
+    await expect(orchestrator.ingest(context, 'ignored', 'cli')).rejects.toMatchObject({ code: 'schema_drift' });
+    // What was lost is no news any more: the rows are judged by the profile, one by one.
+    expect(await orchestrator.acceptDrift(context, event!.drift_id)).toMatchObject({ retried: 1, stopped: false });
+    const run = await orchestrator.waitForRun(tenant, event!.run_id);
+    expect(run).toMatchObject({ state: 'quarantined', counts: { quarantined: 30 } });
+    expect(await at.reasons()).toEqual({ missing_field: 30 });
+    await at.verify();
+  });
+});
+
+describe('modes', () => {
+  it('quarantine refuses the rows that show a change, and lets the others pass', async () => {
+    const { orchestrator } = serving.system;
+    const at = await start('quarantine', 'ndjson', { fields: 'quarantine', types: 'quarantine' });
+    await at.feed(rows(30));
+    const mixed = rows(30, (row, n) =>
+      n < 3 ? { ...row, place: { ...(row.place as Row), zip: n } } : n < 5 ? { ...row, level: String(n) } : row,
+    );
+    expect(await at.feed(mixed)).toMatchObject({ state: 'succeeded', counts: { records: 25, quarantined: 5 } });
+    expect(await at.reasons()).toEqual({ schema_drift: 5 });
+    const events = await at.events();
+    expect(events).toMatchObject([
+      { path: '/level', mode: 'quarantine', held: false, row: 3 },
+      { path: '/place/zip', mode: 'quarantine', held: false, row: 0 },
+    ]);
+    // The same bytes again give the same, also after it was accepted: what a version makes of a payload never changes.
+    for (const { drift_id } of events) await orchestrator.acceptDrift(context, drift_id);
+    const again = await at.wait(await orchestrator.replay(context, { sourceId: 'quarantine' }));
+    expect(again).toMatchObject({ state: 'succeeded', counts: { records: 25, quarantined: 5 } });
+    await at.verify();
+
+    await at.apply(profileOf('quarantine', 'ndjson', { fields: 'quarantine', types: 'quarantine' }, '1.0.1'));
+    const preview = await orchestrator.previewRecovery(tenant, { sourceId: 'quarantine' });
+    expect(preview).toMatchObject([{ open: 5, recovered: 5 }]);
+    const recovered = await at.wait(await orchestrator.recover(context, 'quarantine'));
+    expect(recovered).toMatchObject({ state: 'succeeded', counts: { records: 30, quarantined: 0 } });
+    expect(await at.reasons()).toEqual({});
+    await at.verify();
+  });
+
+  it.each([
+    ['fields', rows(30, (row, n) => (n === 29 ? { ...row, extra: true } : row)), '/extra'],
+    ['types', rows(30, (row, n) => (n === 29 ? { ...row, level: 'high' } : row)), '/level'],
+    ['records', rows(1), ''],
+  ] as const)('freeze of %s holds the whole payload back, and no other', async (entity, changed, path) => {
+    const { orchestrator } = serving.system;
+    const id = `freeze-${entity}`;
+    const at = await start(id, 'ndjson', { [entity]: 'freeze' });
+    await at.feed(rows(30));
+    await at.feed(rows(31));
+    const run = await at.feed(changed);
+    expect(run).toMatchObject({ state: 'failed', error: { code: 'schema_drift' }, counts: { records: 0 } });
+    const [event] = await at.events();
+    expect(event).toMatchObject({ path, mode: 'freeze', held: true });
+    expect(await at.reasons()).toEqual({ schema_drift: 1 });
+    // It is not stopped: what looks as before goes on.
+    expect((await at.feed(rows(32))).state).toBe('succeeded');
+    expect(await orchestrator.acceptDrift(context, event!.drift_id)).toMatchObject({ retried: 1, stopped: false });
+    const done = await orchestrator.waitForRun(tenant, run.run_id);
+    expect(['succeeded', 'quarantined']).toContain(done.state);
+    expect(done.counts.candidates).toBe(changed.length);
+    await at.verify();
+  });
+
+  it('says nothing of rows that come and go within what is known', async () => {
+    const at = await start('calm', 'ndjson', { fields: 'freeze', types: 'freeze', records: 'freeze' });
+    await at.feed(rows(30, (row, n) => (n % 2 === 0 ? { ...row, tag: null, note: 'x' } : { ...row, tag: [1] })));
+    for (const n of [20, 30, 40]) {
+      expect((await at.feed(rows(n, (row) => ({ ...row, tag: [n] })))).state).toBe('succeeded');
+      expect(await at.events()).toEqual([]);
+    }
+  });
+});
