@@ -1,8 +1,8 @@
 /** A proposed edit in a profile's file, which keeps its comments. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDocument, stringify, type Document } from 'yaml';
-import { validator, type DriftEvent, type PatchOperation, type Profile } from '#contracts';
+import { isNode, parseDocument, stringify, type Document } from 'yaml';
+import { schemas, validator, type DriftEvent, type PatchOperation, type Profile } from '#contracts';
 import { ChartlyError } from '#kit';
 import { checkProfile } from '#normalizer';
 import { readWorkspace } from './workspace.ts';
@@ -22,26 +22,58 @@ export function editProfile(text: string, event: DriftEvent): EditedText {
     throw new ChartlyError('conflict', 'The event has no edit to apply.', { action: event.note });
   }
   const document = parseDocument(text);
-  for (const operation of event.edit) applyTo(document, operation);
-  if (document.get('version') === event.profile_version) document.set('version', nextMinor(event.profile_version));
+  const lines = keptLines(text, document);
+  const change = (work: () => void): void => lines.changed(work);
+  for (const operation of event.edit) change(() => applyTo(document, operation));
+  if (document.get('version') === event.profile_version)
+    change(() => document.set('version', nextMinor(event.profile_version)));
   const profile: unknown = document.toJS();
   const check = validator('profiles/profile');
   if (!check(profile)) {
-    throw new ChartlyError('profile_invalid', 'The profile with the edit is no profile.', {
-      details: check.explain(profile),
-    });
+    const details = check.explain(profile);
+    throw new ChartlyError('profile_invalid', 'The profile with the edit is no profile.', { details });
   }
   checkProfile(profile);
+  return { before: text, after: lines.text(), version: profile.version };
+}
+
+/** Writing YAML anew takes its own spaces; lines that an edit does not touch stay as their author wrote them. */
+function keptLines(original: string, document: Document) {
+  const written = (): string[] => document.toString({ lineWidth: 0, flowCollectionPadding: true }).split('\n');
+  const plain = (line: string): string => line.replaceAll(/\s/g, '');
+  let now = written();
+  const own = original.split('\n');
+  const alike = own.length === now.length && own.every((line, i) => plain(line) === plain(now[i]!));
+  let kept = alike ? own : now;
   return {
-    before: text,
-    after: document.toString({ lineWidth: 0, flowCollectionPadding: true }),
-    version: profile.version,
+    /** One edit changes one stretch of lines. */
+    changed(work: () => void): void {
+      work();
+      const next = written();
+      let start = 0;
+      while (start < now.length && now[start] === next[start]) start++;
+      let end = 0;
+      while (end < Math.min(now.length, next.length) - start && now.at(-1 - end) === next.at(-1 - end)) end++;
+      kept = [...kept.slice(0, start), ...next.slice(start, next.length - end), ...kept.slice(kept.length - end)];
+      now = next;
+    },
+    text: () => kept.join('\n'),
   };
 }
 
 /** The edit in the profile as it was applied, without its comments. */
 export function editedSpec(profile: Profile, event: DriftEvent): EditedText {
-  return editProfile(stringify(profile, { lineWidth: 0 }), event);
+  return editProfile(stringify(inOrder(profile, shape), { lineWidth: 0 }), event);
+}
+
+const contract = schemas['profiles/profile'];
+const shape = { own: Object.keys(contract.properties), records: Object.keys(contract.$defs.record.properties) };
+
+/** Stored documents have their members in any order; people know the contract's. */
+function inOrder(profile: Profile, { own, records }: typeof shape): object {
+  const ordered = (value: object, names: readonly string[]): object =>
+    Object.fromEntries(Object.entries(value).sort(([a], [b]) => names.indexOf(a) - names.indexOf(b)));
+  return ordered({ ...profile, records: profile.records.map((record) => ordered(record, records)) }, own);
 }
 
 /** The edit in the workspace's file. Writes nothing. Errors: those of reading a workspace; `not_found`; as editProfile. */
@@ -70,9 +102,13 @@ function applyTo(document: Document, { op, path, value }: PatchOperation): void 
   if (op !== 'add' && !document.hasIn(at)) throw gone(path);
   if (op === 'add' && !document.hasIn(at.slice(0, -1))) throw gone(path);
   if (op === 'remove') document.deleteIn(at);
-  else if (typeof value === 'object' && value !== null)
-    document.setIn(at, document.createNode(value, { flow: !isBlock(at) }));
-  else document.setIn(at, value);
+  else if (typeof value === 'object' && value !== null) {
+    const node = document.createNode(value, { flow: !isBlock(at) });
+    const before = document.getIn(at, true);
+    // What its author said of the rule is said of it still.
+    if (isNode(before)) Object.assign(node, { comment: before.comment, commentBefore: before.commentBefore });
+    document.setIn(at, node);
+  } else document.setIn(at, value);
 }
 
 function isBlock(steps: readonly (string | number)[]): boolean {

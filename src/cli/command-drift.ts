@@ -149,7 +149,7 @@ function nextSteps({ drift_id: id, source_id, edit, held, mode, state }: DriftEv
   if (state !== 'open') return '';
   const steps = edit.length > 0 ? [`chartly drift apply ${id}`] : [];
   if (edit.length === 0 || held) steps.push(`chartly drift accept ${id}`);
-  const rows = mode === 'quarantine' && !held ? `; rows that were refused come back with \`chartly quarantine recover ${source_id}\` under a new version of the profile` : ''; // prettier-ignore
+  const rows = mode === 'quarantine' && !held ? `; rows that were refused come back with \`chartly quarantine recover --source ${source_id}\` under a new version of the profile` : ''; // prettier-ignore
   return `next: ${steps.join(', or ')}${rows}\n`;
 }
 
@@ -178,7 +178,7 @@ function addApply(drift: Command, { io }: CommandContext): void {
       const apply = options.dir === '.' ? 'chartly apply' : `chartly apply ${options.dir}`;
       const again =
         event.held || event.mode === 'quarantine'
-          ? `quarantine recover ${event.source_id}`
+          ? `quarantine recover --source ${event.source_id}`
           : `replay ${event.source_id} --preview`;
       io.err(options.dryRun === true ? 'nothing was written\n' : `next: ${apply} && chartly ${again}\n`);
     },

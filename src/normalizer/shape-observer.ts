@@ -128,12 +128,11 @@ class Node {
 /** The profile's mapping, with the rows shown to the observer first: those that it refuses are not mapped. */
 export function watched(compiled: CompiledProfile, observer: ShapeObserver | undefined): CompiledProfile {
   if (observer === undefined) return compiled;
-  const { map } = compiled;
   return {
     ...compiled,
     map(row, text, place, out) {
       const refused = observer.row(row, place);
-      if (refused === undefined) return map(row, text, place, out);
+      if (refused === undefined) return compiled.map(row, text, place, out);
       out.push(refused);
       return 0;
     },

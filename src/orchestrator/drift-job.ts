@@ -182,7 +182,7 @@ export async function holdJob(
     return ids[first]!;
   });
   throw new ChartlyError('schema_drift', `The payload is held back. ${changes[first]!.message}`, {
-    action: `See \`chartly drift show ${id}\`; then \`chartly drift accept ${id}\`, or apply a new version of the profile and \`chartly quarantine recover ${sourceId}\`.`,
+    action: `See \`chartly drift show ${id}\`; then \`chartly drift accept ${id}\`, or apply a new version of the profile and \`chartly quarantine recover --source ${sourceId}\`.`,
   });
 }
 

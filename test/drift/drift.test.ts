@@ -43,7 +43,7 @@ function payload(format: Format, rows: readonly Row[]): string {
     ...(place === undefined ? {} : { place: (place as Row).name }),
   }));
   const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
-  return [names, ...flat.map((row) => names.map((name) => String(row[name] ?? '')))]
+  return [names, ...flat.map((row) => names.map((name) => String((row[name] as string | number | undefined) ?? '')))]
     .map((cells) => `${cells.join(',')}\n`)
     .join('');
 }
