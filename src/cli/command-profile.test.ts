@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { runCommand } from './testing.ts';
@@ -90,6 +91,36 @@ describe('profile test', () => {
     expect((await runCommand(['profile', 'test', dir])).code).toBe(0);
     const written = JSON.parse(await readFile(join(folder, 'two-rows.expected.json'), 'utf8')) as object;
     expect(written).toMatchObject({ counts: { candidates: 4, records: 3, quarantined: 1 } });
+  });
+
+  it('runs payloads that are compressed, and those of XML', async () => {
+    const dir = join(root, 'layers');
+    const folder = join(dir, 'profiles/feed.fixtures');
+    await mkdir(folder, { recursive: true });
+    const xml = '<feed><item id="1"/><item/></feed>';
+    const files = {
+      'chartly.yaml': 'workspace: news\n',
+      'profiles/feed.yaml':
+        'profile: feed\nversion: 1.0.0\nformat: xml\nselect: //item\nrecords:\n  - { kind: entity, name: item, key: ["@id"] }\n',
+      'profiles/feed.fixtures/a.xml': xml,
+      'profiles/feed.fixtures/b.xml.gz': gzipSync(xml),
+      'profiles/feed.fixtures/c.xml.zst': zstdCompressSync(xml),
+    };
+    for (const [file, content] of Object.entries(files)) await writeFile(join(dir, file), content);
+    expect((await runCommand(['profile', 'test', dir, '--update'])).code).toBe(0);
+    const names = ['a.xml', 'b.xml.gz', 'c.xml.zst'];
+    expect((await runCommand(['profile', 'test', dir])).out).toBe(
+      names.map((name) => `passed  profiles/feed.fixtures/${name}\n`).join(''),
+    );
+    const expected = JSON.parse(await readFile(join(folder, 'b.expected.json'), 'utf8')) as object;
+    expect(expected).toMatchObject({
+      records: [{ name: 'item' }],
+      quarantined: [{ reason_code: 'missing_field', row: 1 }],
+    });
+    await writeFile(join(dir, 'profiles/feed.yaml'), files['profiles/feed.yaml'].replace('//item', 'item[1]'));
+    const refused = await runCommand(['profile', 'test', dir]);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('/rss/channel/item');
   });
 
   it('looks values up in the reference files of the workspace, and in entities that stand beside the payloads', async () => {

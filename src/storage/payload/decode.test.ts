@@ -114,6 +114,32 @@ describe('a payload without compression', () => {
   });
 });
 
+describe('a compression that is not read', () => {
+  const tar = Buffer.alloc(2048);
+  tar.write('data.csv');
+  tar.write('ustar', 257);
+
+  it.each([
+    ['bzip2', Buffer.from('425a68393141592653590000', 'hex')],
+    ['xz', Buffer.from('fd377a585a000004', 'hex')],
+    ['7z', Buffer.from('377abcaf271c0004', 'hex')],
+    ['RAR', Buffer.from('526172211a070100', 'hex')],
+    ['tar', gzipSync(tar)],
+    ['tar', zstdCompressSync(tar)],
+  ])('is named: %s', async (name, bytes) => {
+    for (const sizes of [[1], [1000]]) {
+      expect(await decoded(bytes, {}, sizes)).toEqual({ files: [''], damage: ['0 archive_unreadable'] });
+      const pieces = await Array.fromAsync(decodePayload(() => inChunks(bytes, sizes), layerOf({})));
+      expect(pieces).toMatchObject([{ message: expect.stringContaining(name) }]);
+    }
+  });
+
+  it('is not seen in a text that begins alike, nor when the profile says how it is', async () => {
+    expect((await decoded(Buffer.from('BZh9,x\n1,2\n'))).damage).toEqual([]);
+    expect((await decoded(gzipSync(tar), { compression: 'gzip' })).damage).toEqual([]);
+  });
+});
+
 describe('several parts', () => {
   it('of gzip are one text; zero bytes may follow, other bytes are damage', async () => {
     const [a, b] = [gzipSync('first,'), gzipSync('second')];

@@ -1,7 +1,16 @@
 import { Budget } from './budget.ts';
 import { ByteSource } from './byte-source.ts';
 import { gunzip } from './gzip.ts';
-import { type Compression, compressionOf, type DecodedPiece, type PayloadLayer } from './layer.ts';
+import {
+  type Compression,
+  compressionOf,
+  type DecodedPiece,
+  foreignCompression,
+  isTar,
+  type PayloadDamage,
+  type PayloadLayer,
+  tellingBytes,
+} from './layer.ts';
 import { unzip, zipFiles } from './zip.ts';
 import { unzstd } from './zstd.ts';
 
@@ -16,12 +25,34 @@ export async function* decodePayload(open: Open, layer: PayloadLayer): AsyncGene
   const source = new ByteSource(open());
   try {
     const compression = await compressionIn(source, layer);
-    if (compression === undefined) yield* source.rest();
+    const foreign = layer.compression === 'auto' ? foreignCompression(await source.peek(tellingBytes)) : undefined;
+    if (foreign !== undefined) yield unread(`is compressed as ${foreign}`);
+    else if (compression === undefined) yield* source.rest();
     else if (compression === 'zip') yield* unzip(source, open, layer, new Budget(layer));
-    else yield* (compression === 'gzip' ? gunzip : unzstd)(source, new Budget(layer));
+    else yield* untarred((compression === 'gzip' ? gunzip : unzstd)(source, new Budget(layer)), layer);
     for await (const _ of source.rest());
   } finally {
     await source.close();
+  }
+}
+
+function unread(what: string): PayloadDamage {
+  return { reason: 'archive_unreadable', message: `The payload ${what}, which is not read: gzip, zstd and zip are.` };
+}
+
+/** Files in a tar archive are not told apart, and what it holds between them is no data. */
+async function* untarred(
+  pieces: AsyncGenerator<DecodedPiece, void, undefined>,
+  { compression }: PayloadLayer,
+): AsyncGenerator<DecodedPiece, void, undefined> {
+  let first = compression === 'auto';
+  for await (const piece of pieces) {
+    if (first && Buffer.isBuffer(piece) && isTar(piece)) {
+      yield unread('is a compressed tar archive');
+      return;
+    }
+    first = false;
+    yield piece;
   }
 }
 

@@ -59,6 +59,29 @@ export function compressionOf(head: Buffer): Compression | undefined {
   return word === 0x04034b50 || word === 0x06054b50 ? 'zip' : undefined;
 }
 
+const notRead: [name: string, magic: Buffer][] = [
+  ['bzip2', Buffer.from('425a68', 'hex')],
+  ['xz', Buffer.from('fd377a585a00', 'hex')],
+  ['7z', Buffer.from('377abcaf271c', 'hex')],
+  ['RAR', Buffer.from('526172211a07', 'hex')],
+];
+const bzipBlock = Buffer.from('314159265359', 'hex');
+
+/** How many first bytes tell a compression that is not read. */
+export const tellingBytes = 10;
+
+/** The name of a compression that is not read, as the first bytes say. */
+export function foreignCompression(head: Buffer): string | undefined {
+  const [name] = notRead.find(([, magic]) => head.subarray(0, magic.length).equals(magic)) ?? [];
+  // Three letters alone may begin a text.
+  return name === 'bzip2' && !head.subarray(4, 10).equals(bzipBlock) ? undefined : name;
+}
+
+/** The first bytes are those of a tar archive. */
+export function isTar(head: Buffer): boolean {
+  return head.toString('latin1', 257, 262) === 'ustar';
+}
+
 /** The first four bytes of a frame, or of one to be skipped. */
 export function isZstd(word: number): boolean {
   return word === 0xfd2fb528 || (word & 0xfffffff0) >>> 0 === 0x184d2a50;
