@@ -54,6 +54,13 @@ export function toBatchFact(entry: AuditEntry): BatchFact | undefined {
   };
 }
 
+/** Digests of the tables that a batch's mapping looked values up in. */
+export function tablesOf({ details }: AuditEntry): string[] {
+  return Object.keys(details)
+    .filter((name) => name.startsWith('lookup_'))
+    .map((name) => String(details[name]));
+}
+
 /** The ledger's word that what other profile versions made of a payload before a revision is live no more. */
 export interface Retirement {
   sourceId: string;

@@ -1,7 +1,15 @@
 // The chain from entry 0 to the head, and that what entries and rows say of each other agrees.
 import { validator, type AuditEntry } from '#contracts';
 import { canonicalJson } from '#kit';
-import { toBatchFact, toExpiry, toRetirement, type BatchFact, type Expiry, type Retirement } from './batch-fact.ts';
+import {
+  tablesOf,
+  toBatchFact,
+  toExpiry,
+  toRetirement,
+  type BatchFact,
+  type Expiry,
+  type Retirement,
+} from './batch-fact.ts';
 import { hashOfLeaf, noEntry, originOf, type LeafRow } from './leaf.ts';
 import type { VerifyContext } from './verify.ts';
 import { checkCaptures } from './verify-raw.ts';
@@ -15,6 +23,8 @@ export interface LedgerVerified {
   head: string;
   /** By batch id, as the entries say. */
   batches: Map<string, BatchFact>;
+  /** Digests of the tables that batches were mapped with. */
+  tables: Set<string>;
   retirements: Retirement[];
   expiries: Expiry[];
 }
@@ -27,6 +37,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   const { tenantId, relational, findings, onProgress } = context;
   const { size, head, beyond } = await snapshot(context);
   const batches = new Map<string, BatchFact>();
+  const tables = new Set<string>();
   const retirements: Retirement[] = [];
   const expiries: Expiry[] = [];
   const chain = createChain(context);
@@ -42,7 +53,10 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
     const read = rows.map((row) => chain.next(row)).filter((entry) => entry !== undefined);
     for (const entry of read) {
       const fact = toBatchFact(entry);
-      if (fact !== undefined) batches.set(fact.batchId, fact);
+      if (fact !== undefined) {
+        batches.set(fact.batchId, fact);
+        for (const digest of tablesOf(entry)) tables.add(digest);
+      }
       const retirement = toRetirement(entry);
       if (retirement !== undefined) retirements.push(retirement);
       const expiry = toExpiry(entry);
@@ -57,7 +71,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   if (beyond > 0)
     findings.add('ledger', 'ledger head', `${beyond} entries stand beyond the size of ${size} that it names`);
   await checkRuns(context);
-  return { entries, size, head, batches, retirements, expiries };
+  return { entries, size, head, batches, tables, retirements, expiries };
 }
 
 /** One statement, so that entries appended meanwhile are neither missed nor counted as intruders. */

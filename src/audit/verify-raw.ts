@@ -41,6 +41,15 @@ export async function verifyRaw(context: VerifyContext): Promise<number> {
   }
 }
 
+/** The tables that batches were mapped with, as their ledger entries name them; returns how many. */
+export async function verifyTables({ blobs, findings }: VerifyContext, tables: ReadonlySet<string>): Promise<number> {
+  for (const sha256 of tables) {
+    const problem = await blobProblem(blobs, 'references', sha256);
+    if (problem !== undefined) findings.add('raw', `blob references/${sha256}`, problem);
+  }
+  return tables.size;
+}
+
 /** What is wrong with a blob: it is not there, or its bytes are not those of its name. Undefined when nothing is. */
 export async function blobProblem(blobs: BlobStore, bucket: string, sha256: string): Promise<string | undefined> {
   try {

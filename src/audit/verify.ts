@@ -11,7 +11,7 @@ import { noEntry } from './leaf.ts';
 import { verifyBatches } from './verify-batches.ts';
 import { verifyExpiry } from './verify-expiry.ts';
 import { verifyLedger } from './verify-ledger.ts';
-import { verifyRaw } from './verify-raw.ts';
+import { verifyRaw, verifyTables } from './verify-raw.ts';
 import { verifyRecords } from './verify-records.ts';
 
 export interface VerifyContext {
@@ -38,6 +38,7 @@ export async function verifyTenant(
     const { entries, size, head, batches } = ledger;
     Object.assign(report, { entries, size, head, batches: batches.size });
     report.blobs = await verifyRaw(context);
+    report.blobs += await verifyTables(context, ledger.tables);
     await verifyBatches(context, ledger);
     await verifyExpiry(context, ledger);
     report.records = await verifyRecords(context, ledger, dataVersion);

@@ -136,6 +136,8 @@ export interface JudgeTask {
   payloads: readonly RawRef[];
   /** A version as it is applied, or as it would be. */
   profile: AppliedProfile;
+  /** Entities to look up in are those of now, also for payloads that this version has mapped (default: those it was mapped with). */
+  reading?: 'now';
   signal: AbortSignal;
   /** As in DriftTask. */
   guard?: Shape | undefined;

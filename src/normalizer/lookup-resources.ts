@@ -28,19 +28,24 @@ export const referenceBucket = 'references';
 type Live = Map<string, LookupData>;
 
 /**
- * Gathers the tables; undefined when the profile looks nothing up. Entities are those that the payload was mapped with before under this
- * very version, if it was: a repeated batch must be the same batch. Otherwise they are read now; `pin` then keeps them for repeats.
+ * How entities are read: `now`; as they were when the payload was mapped before under this very version, if it was, else now (`pinned`);
+ * or so, and what is read now is kept for repeats before anything is written (`pin`): a repeated batch must be the same batch.
+ */
+export type Reading = 'now' | 'pinned' | 'pin';
+
+/**
+ * Gathers the tables; undefined when the profile looks nothing up.
  * Errors: `profile_invalid` when the content of a reference file is not stored; `profile_limit_exceeded`; what the stores throw.
  */
-export type LoadLookups = (frame: BatchFrame, pin: boolean) => Promise<Lookups | undefined>;
+export type LoadLookups = (frame: BatchFrame, reading: Reading) => Promise<Lookups | undefined>;
 
 /** A loader for the payloads of one task. */
 export function createLookupLoader(deps: LookupDeps, profile: Profile): LoadLookups {
   if (profile.lookups === undefined) return async () => undefined;
   const live: Live = new Map();
-  return async (frame, pin) => {
+  return async (frame, reading) => {
     const files = await referenceTables(deps.blobs, profile);
-    return readsEntities(profile) ? { ...files, ...(await entities(deps, profile, frame, pin, live)) } : files;
+    return readsEntities(profile) ? { ...files, ...(await entities(deps, profile, frame, reading, live)) } : files;
   };
 }
 
@@ -92,10 +97,10 @@ async function entities(
   deps: LookupDeps,
   profile: Profile,
   frame: BatchFrame,
-  pin: boolean,
+  reading: Reading,
   live: Live,
 ): Promise<Record<string, LookupData>> {
-  const pinned = await pinnedTables(deps.relational, frame);
+  const pinned = reading === 'now' ? new Map<string, string>() : await pinnedTables(deps.relational, frame);
   const tables: Record<string, LookupData> = {};
   for (const [name, setting] of Object.entries(profile.lookups!)) {
     if (setting.entities === undefined) continue;
@@ -111,7 +116,7 @@ async function entities(
     }
     tables[name] = now;
   }
-  return pin ? pinTables(deps, frame, tables) : tables;
+  return reading === 'pin' ? pinTables(deps, frame, tables) : tables;
 }
 
 function placeOf({ tenantId, sourceId, rawSha256, profileDigest, revision }: BatchFrame): string[] {

@@ -32,7 +32,8 @@ export function createTables(profile: Profile, lookups: Lookups | undefined): Ma
     const fields = uses.get(name)!;
     let find: Find = () => undefined;
     try {
-      if (lookups !== undefined) find = finder(setting, fields, lookups[name]);
+      if (lookups !== undefined)
+        find = finder(setting, fields, Object.hasOwn(lookups, name) ? lookups[name] : undefined);
     } catch (error) {
       if (!(error instanceof ReferenceProblem)) throw error;
       details.push({ pointer: `/lookups/${name}/${error.member}`, message: error.message });

@@ -78,7 +78,7 @@ async function normalize(deps: Deps, task: NormalizeTask): Promise<NormalizeOutc
   if (held.length > 0) return { ...outcome, held: true, changes: held };
   const input = { open, profile: task.profile.profile, frame, signal: task.signal, watch: watchOf(task) };
   // Before anything is written: a repeat must find what the first try was mapped with.
-  const resources = await createLoader(deps, input.profile)(frame, true);
+  const resources = await createLoader(deps, input.profile)(frame, 'pin');
   const vault = vaultOf(deps.keys, task.tenantId);
   await beginReading(deps.relational, frame);
   const byRow = sharesRanges(task.profile.profile);

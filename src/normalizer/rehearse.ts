@@ -163,7 +163,7 @@ async function judgePayload(deps: RehearseDeps, work: PayloadWork): Promise<numb
   const open = (): AsyncIterable<Uint8Array> => deps.blobs.read(raw.bucket, raw.sha256);
   let decoded = 0;
   const { profile } = task.profile;
-  const resources = await load(frame, false);
+  const resources = await load(frame, task.reading ?? 'pinned');
   const vault = previewVault(deps.keys, task.tenantId);
   const input = { open, profile, frame, signal: task.signal, mapper: deps.mapper };
   const watch = task.guard === undefined ? undefined : { known: undefined, guard: task.guard };

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Profile } from '#contracts';
 import type { KeyStore } from '#storage';
 import type { BatchFrame } from './contract-check.ts';
-import { createLookupLoader, type LookupDeps, type Lookups } from './lookup-resources.ts';
+import { createLookupLoader, type LookupDeps, type Lookups, type Reading } from './lookup-resources.ts';
 import type { Vault } from './sealing.ts';
 
 /** What mapping needs besides the payload and the profile: plain data, gathered beforehand, that can go to another thread. */
@@ -17,15 +17,15 @@ export interface ResourceDeps extends LookupDeps {
   keys: KeyStore;
 }
 
-/** Gathers what mapping one payload needs; with `pin` a repeat will get the same tables. Errors: those of the key store, and of LoadLookups. */
-export type LoadResources = (frame: BatchFrame, pin: boolean) => Promise<Resources>;
+/** Gathers what mapping one payload needs. Errors: those of the key store, and of LoadLookups. */
+export type LoadResources = (frame: BatchFrame, reading: Reading) => Promise<Resources>;
 
 /** A loader for the payloads of one task. */
 export function createLoader(deps: ResourceDeps, profile: Profile): LoadResources {
   const loadLookups = createLookupLoader(deps, profile);
-  return async (frame, pin) => {
+  return async (frame, reading) => {
     const secret = profile.policy === undefined ? undefined : await deps.keys.tenantSecret(frame.tenantId);
-    const lookups = await loadLookups(frame, pin);
+    const lookups = await loadLookups(frame, reading);
     return {
       ...(secret === undefined ? {} : { policySecret: new Uint8Array(secret) }),
       ...(lookups === undefined ? {} : { lookups }),

@@ -1,8 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Profile } from '#contracts';
 import { canonicalJson, ChartlyError, sha256Hex, silentLogger } from '#kit';
+import { decodeRecords } from '#storage';
 import type { Batch } from './batch-builder.ts';
 import { batches } from './batches.ts';
+import { localLookups } from './local-lookups.ts';
+import type { Lookups } from './lookup-resources.ts';
 import { createMapper, inlineMapper, type Mapper } from './mapper.ts';
 import { fixtureKeys } from './resources.ts';
 import type { Vault } from './sealing.ts';
@@ -24,6 +27,8 @@ function payloadOf(rows: number): Buffer {
 interface Asked {
   mapper: Mapper;
   policy?: Profile['policy'];
+  profile?: Profile;
+  lookups?: Lookups;
   vault?: Vault;
   chunk?: number;
   signal?: AbortSignal;
@@ -32,7 +37,7 @@ interface Asked {
 
 function mapped(
   payload: Buffer,
-  { mapper, chunk = 5_000, signal, sha256, policy, vault = keys.vault }: Asked,
+  { mapper, chunk = 5_000, signal, sha256, policy, vault = keys.vault, lookups, profile: own = profile }: Asked,
 ): AsyncGenerator<Batch> {
   const frame = {
     tenantId: 'default',
@@ -48,7 +53,8 @@ function mapped(
     // Copies: a chunk's memory goes to the thread.
     for (let at = 0; at < payload.length; at += chunk) yield new Uint8Array(payload.subarray(at, at + chunk));
   }
-  const given = { profile: policy === undefined ? profile : { ...profile, policy }, resources: keys.resources, vault };
+  const resources = { ...keys.resources, lookups };
+  const given = { profile: policy === undefined ? own : { ...own, policy }, resources, vault };
   return batches({ open, ...given, frame, signal: signal ?? new AbortController().signal, mapper, limits });
 }
 
@@ -80,6 +86,23 @@ describe('mapping threads', () => {
     for (const chunk of [700, 5_000, payload.length]) {
       expect(plain(await all(mapped(payload, { mapper: threads, chunk })))).toEqual(plain(here));
     }
+  });
+
+  it('look values up in the tables that they are given', async () => {
+    const content = Buffer.from('name,group\nrow 1,first\n');
+    const table = { file: 'groups.csv', sha256: sha256Hex(content), key: 'name' };
+    const rule = { lookup: { in: 'groups', key: 'name', field: 'group' }, default: 'other' };
+    const looking = { ...profile, lookups: { groups: table, people: { entities: { name: 'person' }, key: 'id' } } };
+    looking.records = [event({ dimensions: { group: rule } })];
+    const lookups = localLookups(looking, new Map([[table.sha256, content]]), new Map());
+    const asked = { profile: looking, lookups };
+    const payload = payloadOf(300);
+    const here = await all(mapped(payload, { mapper: inlineMapper, ...asked }));
+    expect(plain(await all(mapped(payload, { mapper: threads, ...asked })))).toEqual(plain(here));
+    const groups = here.flatMap(({ records }) =>
+      decodeRecords(records.block).map(({ dimensions }) => dimensions.group),
+    );
+    expect(new Set(groups)).toEqual(new Set(['first', 'other']));
   });
 
   it('map as many payloads as are asked for, more than there are threads', async () => {

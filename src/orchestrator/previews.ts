@@ -75,7 +75,9 @@ async function diffProfiles(
   const sourceId = request.sourceId ?? (await onlySource(deps.relational, tenantId, a.profile.profile));
   await activeSource(deps.relational, tenantId, sourceId);
   const payloads = await replayPayloads(deps.relational, { tenantId, sourceId }, {}, b);
-  const common = { tenantId, sourceId, payloads, signal: new AbortController().signal, examples };
+  const signal = new AbortController().signal;
+  // Versions are compared, not what was known when each was applied.
+  const common = { tenantId, sourceId, payloads, reading: 'now' as const, signal, examples };
   const guardOf = (profile: AppliedProfile) => guardFor(deps.relational, tenantId, sourceId, profile);
   const first = await deps.normalizer.rehearse({ ...common, profile: { ...a, ordinal: 1 }, guard: await guardOf(a), alone: true }); // prettier-ignore
   return using(first, async () => {
