@@ -1,6 +1,7 @@
 // How fast the normalizer's pure half is on one core, from a stored blob to encoded batches: read, parse, map, hash, validate, dedupe, encode.
 // Beside it, in the same run: the least that hand-written JavaScript does with the same file, and jq where there is one.
-// Options: --rows N (default 300000), --rounds N (default 5), --keep first|last, --no-shape (rows are not watched for drift).
+// Options: --rows N (default 300000), --rounds N (default 5), --keep first|last, --no-shape (rows are not watched for drift),
+// --policy (every detector looks at every text, and ids are keyed).
 import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs, promisify } from 'node:util';
 import { setMemoryFlags } from '#app';
+import type { Profile } from '#contracts';
 import { createFileBlobStore } from '#storage';
 import { earthquakeProfile, writeEarthquakes } from './lib/earthquakes.ts';
 import { rehearsingNormalizer, taskOf } from './lib/rehearsing-normalizer.ts';
@@ -30,6 +32,7 @@ export const bench: Bench = async (args) => {
       rounds: { type: 'string', default: '5' },
       keep: { type: 'string', default: 'last' },
       'no-shape': { type: 'boolean', default: false },
+      policy: { type: 'boolean', default: false },
     },
   });
   setMemoryFlags();
@@ -40,7 +43,8 @@ export const bench: Bench = async (args) => {
     const bytes = await writeEarthquakes(file, rows);
     const blobs = createFileBlobStore({ dir: join(dir, 'blobs') });
     const stored = await blobs.put('raw', createReadStream(file));
-    const profile = { ...earthquakeProfile, dedupe: { keep: values.keep === 'first' ? 'first' : 'last' } } as const;
+    const keep = values.keep === 'first' ? 'first' : 'last';
+    const profile: Profile = { ...earthquakeProfile, dedupe: { keep }, ...(values.policy ? { policy: {} } : {}) };
     const normalizer = rehearsingNormalizer(blobs);
     const task = taskOf(stored, profile, !values['no-shape']);
     const normalize = async (): Promise<number> => (await normalizer.judge(task)).counts.records;
@@ -57,7 +61,8 @@ export const bench: Bench = async (args) => {
     const ratio = (other: Took | undefined): number | undefined =>
       other && Number((rate(ours)! / rate(other)!).toFixed(3));
     return {
-      keep: profile.dedupe.keep,
+      keep,
+      policy: values.policy,
       rows,
       bytes,
       rounds: own!.length,

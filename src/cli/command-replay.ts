@@ -1,9 +1,10 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { Profile, Replay, ReplayRequest } from '#contracts';
 import { finishRun } from './command-ingest.ts';
 import {
   connectionOptions,
   example,
+  moment,
   printJson,
   usage,
   withSession,
@@ -90,12 +91,4 @@ export async function chooseProfile(text: string): Promise<ChosenProfile> {
   const { readProfile } = await import('#app');
   const { profile, references } = await readProfile(text);
   return { choice: { profile }, references };
-}
-
-/** A time as ISO 8601 has it, in UTC when it names no zone. */
-function moment(text: string): string {
-  const zoned = /[Zz]$|[+-]\d\d:?\d\d$/.test(text) || !text.includes('T') ? text : `${text}Z`;
-  const ms = /^\d{4}-\d\d/.test(text) ? Date.parse(zoned) : Number.NaN;
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('It must be a time, as 2026-01-31 or 2026-01-31T12:00:00Z.');
-  return new Date(ms).toISOString();
 }

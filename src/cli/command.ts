@@ -78,6 +78,14 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
   };
 }
 
+/** A time as ISO 8601 has it, in UTC when it names no zone; for commander. */
+export function moment(text: string): string {
+  const zoned = /[Zz]$|[+-]\d\d:?\d\d$/.test(text) || !text.includes('T') ? text : `${text}Z`;
+  const ms = /^\d{4}-\d\d/.test(text) ? Date.parse(zoned) : Number.NaN;
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('It must be a time, as 2026-01-31 or 2026-01-31T12:00:00Z.');
+  return new Date(ms).toISOString();
+}
+
 /** Why rows are refused. */
 export const reasonCodes = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const);
 

@@ -14,8 +14,10 @@ import { queryCommand } from './command-query.ts';
 import { replayCommand } from './command-replay.ts';
 import { reportCommand } from './command-report.ts';
 import { retentionCommand } from './command-retention.ts';
+import { revealCommand } from './command-reveal.ts';
 import { runsCommand } from './command-runs.ts';
 import { demoCommand, upCommand } from './command-serve.ts';
+import { scanCommand } from './command-scan.ts';
 import { traceCommand } from './command-trace.ts';
 import type { CommandContext } from './command.ts';
 import { Interrupted, interruptedExitCode } from './interrupt.ts';
@@ -36,6 +38,8 @@ const commands = [
   driftCommand,
   replayCommand,
   retentionCommand,
+  scanCommand,
+  revealCommand,
   queryCommand,
   reportCommand,
   traceCommand,

@@ -36,6 +36,10 @@ export interface ContractTypes {
   'api/report-document': T.ReportDocument;
   'api/retention-request': T.RetentionRequest;
   'api/retention': T.RetentionView;
+  'api/reveal-request': T.RevealRequest;
+  'api/revealed': T.Revealed;
+  'api/scan': T.Scan;
+  'api/scan-request': T.ScanRequest;
   'api/source-document': T.SourceDocument;
   'api/source-totals': T.SourceTotals;
   'api/verify-report': T.VerifyReportView;

@@ -20,6 +20,7 @@ import { keyRoutes } from './routes-keys.ts';
 import { registerPages } from './routes-pages.ts';
 import { quarantineRoutes } from './routes-quarantine.ts';
 import { recordRoutes } from './routes-records.ts';
+import { policyRoutes } from './routes-policies.ts';
 import { replayRoutes } from './routes-replays.ts';
 import { retentionRoutes } from './routes-retention.ts';
 import { reportRoutes } from './routes-reports.ts';
@@ -95,6 +96,7 @@ function allEndpoints(deps: GatewayDeps): Endpoint[] {
     driftRoutes,
     replayRoutes,
     retentionRoutes,
+    policyRoutes,
     reportRoutes,
     artifactRoutes,
     recordRoutes,

@@ -128,6 +128,16 @@ const cases: Case[] = [
     url: ({ driftId }) => `/v1/drift/${driftId}/ignore`,
   },
   {
+    route: 'POST /v1/scans',
+    needs: 'operator',
+    body: async () => example('api/examples/valid/scan-request-emails.json'),
+  },
+  {
+    route: 'POST /v1/reveals',
+    needs: 'admin',
+    body: async () => ({ value: 'tok_1', reason: 'Asked for by whom it is about.' }),
+  },
+  {
     route: 'POST /v1/replays',
     needs: 'operator',
     body: async () => example('api/examples/valid/replay-request-candidate.json'),

@@ -17,6 +17,7 @@ import type {
   ReplayPreview,
   Report,
   Run,
+  Scan,
   Source,
   Step,
 } from '#contracts';
@@ -197,6 +198,7 @@ async function exampleThings() {
     run: await example<Run>('jobs/examples/valid/run-earthquakes-succeeded.json'),
     preview: await example<ReplayPreview>('api/examples/valid/replay-preview-earthquakes.json'),
     retained: await example<RetentionView>('api/examples/valid/retention-orders.json'),
+    scan: await example<Scan>('api/examples/valid/scan-signups.json'),
     recovery: await example<RecoveryPreview>('api/examples/valid/recovery-preview-movies.json'),
     step: await example<Step>('jobs/examples/valid/step-normalize-half-done.json'),
     deadLetter: await example<DeadLetter>('jobs/examples/valid/dead-letter-stocks.json'),
@@ -274,6 +276,10 @@ function scriptedOrchestrator(things: Things, called: (what: string) => void): O
     previewReplay: async () => things.preview,
     previewRecovery: async () => [things.recovery],
     diffProfiles: async () => things.preview,
+    scan: async (context, request) => {
+      called(`scan ${request.sourceId} by ${context.actor}`);
+      return things.scan;
+    },
     cancel: async () => ({ ...run, state: 'cancelled' }),
     retry: async () => newRun(),
     deadLetters: async () => ({ items: [deadLetter], next: undefined }),
@@ -308,6 +314,8 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
     judge: async () => missing('payload'),
     rehearse: async () => missing('payload'),
     expireRecords: async () => 0,
+    scan: async () => missing('payload'),
+    reveal: async (_context, value) => (value === 'tok_1' ? 'ada' : missing('key')),
     discard: async (_context, scope) => ('quarantineId' in scope ? 1 : 3),
     quarantined: async () => ({ items: [quarantined], next: undefined }),
     quarantineSummary: async () => [

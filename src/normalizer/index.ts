@@ -3,7 +3,7 @@
  * candidate against its canonical contract, quarantines what fails, writes batches. Memory does not grow with the payload.
  * For every payload: candidates = records + quarantined + deduplicated + skipped; nothing vanishes. Repeating a task changes nothing.
  */
-import type { Counts, Profile, QuarantineRecord, RawRef, ReasonCode } from '#contracts';
+import type { Counts, Detector, Profile, QuarantineRecord, RawRef, ReasonCode, Scan } from '#contracts';
 import type { RequestContext } from '#kit';
 import type { CanonicalFork, CanonicalStore, Compression, ExpiryScope, RecordChanges } from '#storage';
 import type { Proposal } from './drift-proposal.ts';
@@ -126,7 +126,34 @@ export interface Normalizer {
   discard(context: RequestContext, scope: DiscardScope, reason: string): Promise<number>;
   /** Ends its threads; what they map then fails with `cancelled`. */
   close(): Promise<void>;
+
+  /**
+   * Looks through payloads for personal data: rows as their profiles read them, the rest as text, live records made of them, and exports that
+   * rest on those. Stops when the time is up, after one payload at least. No value leaves it whole. Errors: `storage_unavailable`, `blob_corrupt`, `cancelled`.
+   */
+  scan(task: ScanTask): Promise<ScanResult>;
+  /**
+   * What an encrypted value or a token of a policy stands for, after a ledger entry `value.revealed`. Errors: `validation_failed` when it is neither;
+   * `not_found` when its key was destroyed.
+   */
+  reveal(context: RequestContext, value: string, reason: string): Promise<string>;
 }
+
+export interface ScanTask {
+  tenantId: string;
+  payloads: readonly {
+    sourceId: string;
+    raw: Pick<RawRef, 'bucket' | 'sha256' | 'captured_at'>;
+    profile: Profile | undefined;
+  }[];
+  /** Default: all. */
+  detectors?: readonly Detector[] | undefined;
+  budgetMs: number;
+  signal: AbortSignal;
+}
+
+/** `payloads`: how many of those given were looked through, from the first. */
+export type ScanResult = Omit<Scan, 'next' | 'total'>;
 
 export type DiscardScope = { quarantineId: string } | { sourceId: string; reasonCode: ReasonCode };
 

@@ -20,6 +20,8 @@ import { checkTables } from './check-tables.ts';
 import { judge, rehearse } from './rehearse.ts';
 import { createLoader, vaultOf } from './resources.ts';
 import { expireRecords, keptFrom } from './retention.ts';
+import { reveal } from './reveal.ts';
+import { scan } from './scan.ts';
 import { retireOthers } from './retire-others.ts';
 import { sharesRanges } from './whole-reader.ts';
 
@@ -51,6 +53,8 @@ export function createNormalizer(given: NormalizerDeps): Normalizer {
     judge: (task) => judge(deps, task),
     rehearse: (task) => rehearse(deps, task),
     expireRecords: (scope, { dryRun }) => (dryRun ? deps.canonical.countBefore(scope) : expireRecords(deps, scope)),
+    scan: (task) => scan(deps, task),
+    reveal: (context, value, reason) => reveal(deps, context, value, reason),
     discard: (context, what, reason) => discardQuarantined(deps, context, what, reason),
     ...quarantineReader(deps),
     close: () => mapper.close(),

@@ -5,6 +5,7 @@
 import type {
   Counts,
   DeadLetter,
+  Detector,
   DriftDecision,
   DriftEvent,
   Job,
@@ -15,6 +16,7 @@ import type {
   Report,
   RetentionView,
   Run,
+  Scan,
   Source,
   Step,
 } from '#contracts';
@@ -149,6 +151,11 @@ export interface Orchestrator {
     tenantId: string,
     request: { a: ProfileChoice; b: ProfileChoice; sourceId?: string },
   ): Promise<ReplayPreview>;
+  /**
+   * Looks through captured payloads for personal data, some seconds at a time, and appends `scan.completed` to the ledger; `next` in the answer asks
+   * for the rest. Errors: `not_found`, `bad_request` for a cursor that is none, and those of the normalizer's `scan`.
+   */
+  scan(context: RequestContext, request: ScanRequest, signal?: AbortSignal): Promise<Scan>;
   run(tenantId: string, runId: string): Promise<RunDetail>;
   /** Newest first; `after` is the cursor of the page before. */
   runs(
@@ -212,6 +219,16 @@ export interface ReplayRequest {
   /** Payloads captured from here on, and before `to`. */
   from?: string;
   to?: string;
+}
+
+export interface ScanRequest {
+  /** Default: every source. */
+  sourceId?: string | undefined;
+  detectors?: readonly Detector[] | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  /** `next` of the answer before. */
+  after?: string | undefined;
 }
 
 /** A registered version, as `id@1.0.0`, or a profile that need not be registered. */

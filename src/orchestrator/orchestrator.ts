@@ -21,6 +21,7 @@ import { createRetention, sweep } from './retention.ts';
 import { createRunFeed } from './run-feed.ts';
 import { runJob, type HeldUp } from './run-job.ts';
 import { createRuns } from './runs.ts';
+import { createScans } from './scans.ts';
 import { totals } from './totals.ts';
 import { createTransact } from './unit.ts';
 import { createWorker, type Worker } from './worker.ts';
@@ -114,6 +115,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     report: (tenantId, reportId) => activeReport(relational, tenantId, reportId),
     ...createRuns(runDeps),
     ...createPreviews(deps),
+    ...createScans(deps),
     ...createPromotions({ ...deps, ...runDeps }),
     ...deadLetters,
     ...createDrift({ relational, transact, audit, retryDeadLetter: deadLetters.retryDeadLetter }),

@@ -197,6 +197,8 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
     rehearse: () => Promise.reject(new ChartlyError('not_found', 'There is no store here.')),
     expireRecords: async () => 0,
     discard: async () => 0,
+    scan: () => Promise.reject(new ChartlyError('not_found', 'There is nothing to scan here.')),
+    reveal: () => Promise.reject(new ChartlyError('not_found', 'There are no keys here.')),
     quarantined: async () => ({ items: [], next: undefined }),
     quarantineSummary: async () => [],
     quarantinedRow: () => Promise.reject(new ChartlyError('not_found', 'There is no such row.')),

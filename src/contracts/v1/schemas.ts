@@ -30,37 +30,41 @@ import s27 from '../../../contracts/v1/api/replay.json' with { type: 'json' };
 import s28 from '../../../contracts/v1/api/report-document.json' with { type: 'json' };
 import s29 from '../../../contracts/v1/api/retention-request.json' with { type: 'json' };
 import s30 from '../../../contracts/v1/api/retention.json' with { type: 'json' };
-import s31 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
-import s32 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
-import s33 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
-import s34 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
-import s35 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
-import s36 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
-import s37 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
-import s38 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
-import s39 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
-import s40 from '../../../contracts/v1/common.json' with { type: 'json' };
-import s41 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
-import s42 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
-import s43 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
-import s44 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
-import s45 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
-import s46 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
-import s47 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
-import s48 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
-import s49 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
-import s50 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
-import s51 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
-import s52 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
-import s53 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
-import s54 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
-import s55 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
-import s56 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
-import s57 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
-import s58 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
-import s59 from '../../../contracts/v1/telemetry/drift-event.json' with { type: 'json' };
-import s60 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
-import s61 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
+import s31 from '../../../contracts/v1/api/reveal-request.json' with { type: 'json' };
+import s32 from '../../../contracts/v1/api/revealed.json' with { type: 'json' };
+import s33 from '../../../contracts/v1/api/scan-request.json' with { type: 'json' };
+import s34 from '../../../contracts/v1/api/scan.json' with { type: 'json' };
+import s35 from '../../../contracts/v1/api/source-document.json' with { type: 'json' };
+import s36 from '../../../contracts/v1/api/source-totals.json' with { type: 'json' };
+import s37 from '../../../contracts/v1/api/verify-report.json' with { type: 'json' };
+import s38 from '../../../contracts/v1/audit/entry.json' with { type: 'json' };
+import s39 from '../../../contracts/v1/canonical/entity.json' with { type: 'json' };
+import s40 from '../../../contracts/v1/canonical/envelope.json' with { type: 'json' };
+import s41 from '../../../contracts/v1/canonical/event.json' with { type: 'json' };
+import s42 from '../../../contracts/v1/canonical/metric.json' with { type: 'json' };
+import s43 from '../../../contracts/v1/canonical/provenance.json' with { type: 'json' };
+import s44 from '../../../contracts/v1/common.json' with { type: 'json' };
+import s45 from '../../../contracts/v1/errors/codes.json' with { type: 'json' };
+import s46 from '../../../contracts/v1/errors/problem.json' with { type: 'json' };
+import s47 from '../../../contracts/v1/jobs/dead-letter.json' with { type: 'json' };
+import s48 from '../../../contracts/v1/jobs/job.json' with { type: 'json' };
+import s49 from '../../../contracts/v1/jobs/run.json' with { type: 'json' };
+import s50 from '../../../contracts/v1/jobs/step.json' with { type: 'json' };
+import s51 from '../../../contracts/v1/policies/policy.json' with { type: 'json' };
+import s52 from '../../../contracts/v1/profiles/profile.json' with { type: 'json' };
+import s53 from '../../../contracts/v1/quarantine/quarantine-record.json' with { type: 'json' };
+import s54 from '../../../contracts/v1/quarantine/reason-codes.json' with { type: 'json' };
+import s55 from '../../../contracts/v1/raw/raw-ref.json' with { type: 'json' };
+import s56 from '../../../contracts/v1/reports/manifest.json' with { type: 'json' };
+import s57 from '../../../contracts/v1/reports/projection.json' with { type: 'json' };
+import s58 from '../../../contracts/v1/reports/query-result.json' with { type: 'json' };
+import s59 from '../../../contracts/v1/reports/query.json' with { type: 'json' };
+import s60 from '../../../contracts/v1/reports/report.json' with { type: 'json' };
+import s61 from '../../../contracts/v1/sources/source.json' with { type: 'json' };
+import s62 from '../../../contracts/v1/sources/workspace.json' with { type: 'json' };
+import s63 from '../../../contracts/v1/telemetry/drift-event.json' with { type: 'json' };
+import s64 from '../../../contracts/v1/telemetry/job-status.json' with { type: 'json' };
+import s65 from '../../../contracts/v1/telemetry/log.json' with { type: 'json' };
 
 /** Every contract by its path under contracts/v1, without the extension. */
 export const schemas = {
@@ -95,35 +99,39 @@ export const schemas = {
   'api/report-document': s28,
   'api/retention-request': s29,
   'api/retention': s30,
-  'api/source-document': s31,
-  'api/source-totals': s32,
-  'api/verify-report': s33,
-  'audit/entry': s34,
-  'canonical/entity': s35,
-  'canonical/envelope': s36,
-  'canonical/event': s37,
-  'canonical/metric': s38,
-  'canonical/provenance': s39,
-  'common': s40,
-  'errors/codes': s41,
-  'errors/problem': s42,
-  'jobs/dead-letter': s43,
-  'jobs/job': s44,
-  'jobs/run': s45,
-  'jobs/step': s46,
-  'policies/policy': s47,
-  'profiles/profile': s48,
-  'quarantine/quarantine-record': s49,
-  'quarantine/reason-codes': s50,
-  'raw/raw-ref': s51,
-  'reports/manifest': s52,
-  'reports/projection': s53,
-  'reports/query-result': s54,
-  'reports/query': s55,
-  'reports/report': s56,
-  'sources/source': s57,
-  'sources/workspace': s58,
-  'telemetry/drift-event': s59,
-  'telemetry/job-status': s60,
-  'telemetry/log': s61,
+  'api/reveal-request': s31,
+  'api/revealed': s32,
+  'api/scan-request': s33,
+  'api/scan': s34,
+  'api/source-document': s35,
+  'api/source-totals': s36,
+  'api/verify-report': s37,
+  'audit/entry': s38,
+  'canonical/entity': s39,
+  'canonical/envelope': s40,
+  'canonical/event': s41,
+  'canonical/metric': s42,
+  'canonical/provenance': s43,
+  'common': s44,
+  'errors/codes': s45,
+  'errors/problem': s46,
+  'jobs/dead-letter': s47,
+  'jobs/job': s48,
+  'jobs/run': s49,
+  'jobs/step': s50,
+  'policies/policy': s51,
+  'profiles/profile': s52,
+  'quarantine/quarantine-record': s53,
+  'quarantine/reason-codes': s54,
+  'raw/raw-ref': s55,
+  'reports/manifest': s56,
+  'reports/projection': s57,
+  'reports/query-result': s58,
+  'reports/query': s59,
+  'reports/report': s60,
+  'sources/source': s61,
+  'sources/workspace': s62,
+  'telemetry/drift-event': s63,
+  'telemetry/job-status': s64,
+  'telemetry/log': s65,
 } as const;

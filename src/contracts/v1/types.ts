@@ -173,6 +173,13 @@ export interface ContractsV1 {
   ReportDocument?: ReportDocument;
   RetentionRequest?: RetentionRequest;
   RetentionView?: RetentionView;
+  RevealRequest?: RevealRequest;
+  Revealed?: Revealed;
+  ScanRequest?: ScanRequest;
+  Scan_item?: ScanItem;
+  Scan_sample?: ScanSample;
+  Scan_export?: ScanExport;
+  Scan?: Scan;
   SourceDocument?: SourceDocument;
   SourceTotals?: SourceTotals;
   VerifyReportView?: VerifyReportView;
@@ -1513,6 +1520,113 @@ export interface ExpiredQuarantine {
    * open rows before it
    */
   rows: number;
+}
+/**
+ * A protected value that is to be read again.
+ */
+export interface RevealRequest {
+  /**
+   * as it stands in the record: `enc1.…` or `tok_…`
+   */
+  value: string;
+  reason: string;
+}
+/**
+ * What a protected value stands for.
+ */
+export interface Revealed {
+  value: string;
+}
+/**
+ * Which captured payloads are looked through for personal data.
+ */
+export interface ScanRequest {
+  source?: Id;
+  /**
+   * default: all
+   */
+  detectors?: Detector[];
+  from?: Timestamp;
+  to?: Timestamp;
+  /**
+   * `next` of the answer before
+   */
+  after?: string;
+}
+/**
+ * Findings of one detector at one place of one payload.
+ */
+export interface ScanItem {
+  source_id: Id;
+  raw_sha256: Sha256;
+  captured_at: Timestamp;
+  /**
+   * row: as the profile reads it; text: outside of its rows; record: in live records alone
+   */
+  where: 'row' | 'text' | 'record';
+  /**
+   * RFC 6901 in the row or record, `*` for items of lists; empty for text
+   */
+  pointer: string;
+  detector: Detector;
+  count: number;
+  /**
+   * fields of live records that hold such a value, e.g. `event dimensions.email`
+   */
+  reached: string[];
+  samples: ScanSample[];
+}
+export interface ScanSample {
+  masked: string;
+  byte_start: number;
+  byte_end: number;
+  row?: number;
+}
+/**
+ * A rendered report that rests on records of a payload with findings.
+ */
+export interface ScanExport {
+  source_id: Id;
+  report_id: Id;
+  artifact_sha256: Sha256;
+  format: string;
+  rendered_at: Timestamp;
+  /**
+   * how many of the values that were found stand in it
+   */
+  values: number;
+}
+/**
+ * What was found in the payloads that were looked through. No value is shown whole.
+ */
+export interface Scan {
+  /**
+   * looked through by this answer
+   */
+  payloads: number;
+  /**
+   * payloads that this and further answers are about
+   */
+  total: number;
+  /**
+   * of them, those whose bytes are gone; their records were looked at
+   */
+  missing: number;
+  /**
+   * decoded
+   */
+  bytes: number;
+  findings: number;
+  /**
+   * there was more than is listed or was looked for in records and exports
+   */
+  truncated: boolean;
+  items: ScanItem[];
+  exports: ScanExport[];
+  /**
+   * there are more payloads: ask again with this as `after`
+   */
+  next?: string;
 }
 /**
  * A source as applied.
