@@ -14,7 +14,7 @@ export function rehearsingNormalizer(blobs: BlobStore, canonical?: CanonicalStor
     relational: { query: async () => [] } as unknown as Relational,
     canonical: canonical ?? ({} as CanonicalStore),
     audit: {} as Audit,
-    keys: {} as KeyStore,
+    keys: { tenantSecret: async () => Buffer.alloc(32, 7) } as unknown as KeyStore,
     logger: silentLogger,
     clock: systemClock,
     threads: 1,
