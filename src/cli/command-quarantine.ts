@@ -122,6 +122,8 @@ export function rawBytes(
   compression: QuarantinedRow['compression'],
 ): string {
   if (base64 === undefined) return `\n${paint(io, 'dim', 'the payload has expired: its bytes are gone')}\n`;
+  // What concerns a payload that could not be decoded has no bytes.
+  if (length === 0) return '';
   const bytes = Buffer.from(base64, 'base64');
   const cut = bytes.length < length ? ` (the first ${bytes.length} of ${length} bytes)` : '';
   const text = printable(bytes.toString('utf8'), { lines: true });
