@@ -5,6 +5,8 @@ import type { Profile } from '#contracts';
 import { sha256Hex, type ErrorDetail } from '#kit';
 
 export interface ReferenceFile {
+  /** Relative to the workspace. */
+  path: string;
   sha256: string;
   content: Buffer;
 }
@@ -34,7 +36,7 @@ export async function pinLookups(profile: Profile, dir: string): Promise<PinnedP
       pinned.problems.push({ pointer: `/lookups/${name}/sha256`, message });
       continue;
     }
-    pinned.references.push({ sha256, content });
+    pinned.references.push({ path: table.file, sha256, content });
     const lookups = { ...pinned.profile.lookups, [name]: { ...table, sha256 } };
     pinned.profile = { ...pinned.profile, lookups };
   }

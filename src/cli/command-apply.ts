@@ -9,14 +9,14 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
-import { sendReferences } from './send-references.ts';
+import { type ReferenceContent, sendReferences } from './send-references.ts';
 import { table } from './table.ts';
 import { paint } from './text.ts';
 
 /** The part of a loaded workspace that is used here. */
 interface LoadedWorkspace {
   documents: { kind: 'source' | 'profile' | 'report'; file: string; spec: unknown }[];
-  references: { content: Buffer }[];
+  references: ReferenceContent[];
   locate: (file: string, pointer: string) => { line: number; column: number } | undefined;
 }
 

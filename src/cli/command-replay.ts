@@ -11,7 +11,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
-import { sendReferences } from './send-references.ts';
+import { type ReferenceContent, sendReferences } from './send-references.ts';
 import { showPreview } from './show-preview.ts';
 import { waitForRun } from './wait-for-run.ts';
 
@@ -77,7 +77,7 @@ async function profilePart(options: Options): Promise<ProfilePart> {
 }
 
 /** Contents of the reference files of a profile. */
-type References = readonly { content: Buffer }[];
+type References = readonly ReferenceContent[];
 
 export interface ChosenProfile {
   choice: { applied: string } | { profile: Profile };

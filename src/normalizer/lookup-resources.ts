@@ -69,7 +69,7 @@ function notStored(name: string, file: string): ChartlyError {
 
 /** What was read last: payloads of one source mostly need the same. */
 const recent = new Map<string, LookupData>();
-const kept = 8;
+const keptBytes = 32 << 20;
 
 async function stored(blobs: BlobStore, sha256: string): Promise<LookupData> {
   const known = recent.get(sha256);
@@ -82,7 +82,12 @@ async function stored(blobs: BlobStore, sha256: string): Promise<LookupData> {
 
 function remember(data: LookupData): LookupData {
   recent.set(data.sha256, data);
-  if (recent.size > kept) recent.delete(recent.keys().next().value!);
+  let sum = [...recent.values()].reduce((total, { bytes }) => total + bytes.length, 0);
+  for (const [old, { bytes }] of recent) {
+    if (sum <= keptBytes || old === data.sha256) break;
+    recent.delete(old);
+    sum -= bytes.length;
+  }
   return data;
 }
 

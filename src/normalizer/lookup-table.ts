@@ -58,7 +58,7 @@ function viewOf(setting: Setting, fields: readonly string[], find: Find): Lookup
 
 /** Tables that were built last, with the bytes they were built from. One table serves every payload that it is the same for. */
 const built = new Map<string, { find: Find; bytes: number }>();
-const keptBytes = 64 << 20;
+const keptBytes = 32 << 20;
 
 function finder(setting: Setting, fields: readonly string[], data: LookupData | undefined): Find {
   if (data === undefined) throw new ReferenceProblem('file', 'the content of the file is not at hand');

@@ -1,5 +1,6 @@
 import type { FieldRule, Profile, RecordRule, Rule } from '#contracts';
 import { isTable } from './csv-dialect.ts';
+import { keyFieldsOf } from './lookup-uses.ts';
 import { Columns, compilePath, type Division, PathError } from './path.ts';
 import { anyItem, type Shape, type ShapeStep } from './shape.ts';
 
@@ -20,7 +21,26 @@ export interface FieldUse {
 
 /** Which fields a profile reads, and where. The profile must be one that compiles. */
 export function usesOf(profile: Profile): FieldUse[] {
-  return profile.records.flatMap((record, index) => usesOfRecord(profile, record, index));
+  return [
+    ...profile.records.flatMap((record, index) => usesOfRecord(profile, record, index)),
+    ...usesOfDedupe(profile),
+  ];
+}
+
+/** What candidates are compared by; a path into parts of rows is left to the rules that have them. */
+function usesOfDedupe(profile: Profile): FieldUse[] {
+  const by = profile.dedupe?.by;
+  if (by === undefined) return [];
+  const spec = typeof by === 'string' ? { path: by } : by;
+  const place = { record: 0, spec, rule: 'dedupe.by', pointer: '/dedupe/by', vital: false };
+  const path =
+    spec.path === undefined
+      ? undefined
+      : segmentsOf(spec.path, isTable(profile) ? new Columns() : undefined, undefined);
+  return [
+    ...referencesOf(spec.cel).map((segments) => ({ ...place, member: 'expression' as const, segments })),
+    ...(path === undefined ? [] : [{ ...place, member: 'value' as const, segments: path.segments }]),
+  ];
 }
 
 function usesOfRecord(profile: Profile, record: RecordRule, index: number): FieldUse[] {
@@ -42,10 +62,15 @@ function usesOfRecord(profile: Profile, record: RecordRule, index: number): Fiel
     };
     for (const segments of referencesOf(spec.cel))
       uses.push({ ...place, member: 'expression', segments, vital: false });
+    const vital = needed && spec.default === undefined;
+    if (spec.lookup !== undefined) {
+      const listed = Array.isArray(spec.lookup.key);
+      keyFieldsOf(spec.lookup).forEach((key, i) => add('key', key, `${at}/lookup/key${listed ? `/${i}` : ''}`, vital));
+    }
     const found = spec.path === undefined ? undefined : segmentsOf(spec.path, columns, division);
     if (found === undefined || (found.ofPart && listed === undefined)) return;
     const segments = found.ofPart ? [...listed!, '0', ...found.segments] : found.segments;
-    uses.push({ ...place, member, segments, vital: needed && spec.default === undefined });
+    uses.push({ ...place, member, segments, vital });
   };
   if (typeof record.name !== 'string') add('name', record.name, 'name', true);
   record.key.forEach((rule, i) => add('key', rule, `key/${i}`, true));

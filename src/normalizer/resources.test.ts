@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Audit, createAudit } from '#audit';
 import type { Profile } from '#contracts';
-import { canonicalJson, type ChartlyError, isoMs, newUuid, sha256Hex, silentLogger, systemClock } from '#kit';
+import { canonicalJson, ChartlyError, isoMs, newUuid, sha256Hex, silentLogger, systemClock } from '#kit';
 import {
   type BlobStore,
   type CanonicalStore,
@@ -26,6 +26,7 @@ let audit: Audit;
 let normalizer: Normalizer;
 let close: () => Promise<void>;
 let dir: string;
+let deps: Parameters<typeof createNormalizer>[0];
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'chartly-lookups-'));
@@ -40,7 +41,8 @@ beforeAll(async () => {
   const clock = systemClock;
   audit = createAudit({ relational, blobs, canonical, clock, logger: silentLogger });
   const keys = createKeyStore({ relational, masterKey: async () => Buffer.alloc(32, 7) });
-  normalizer = createNormalizer({ relational, blobs, canonical, audit, keys, logger: silentLogger, clock });
+  deps = { relational, blobs, canonical, audit, keys, logger: silentLogger, clock };
+  normalizer = createNormalizer(deps);
   close = async () => {
     await canonical.close();
     await engine.close();
@@ -163,6 +165,19 @@ it('looks entities up as they are when the payload is mapped, and repeats with t
     { plane: 'raw', subject: `blob references/${digest}`, problem: 'is missing' },
   ]);
   writeFileSync(path, kept);
+});
+
+it('repeats what broke off between records and ledger with the entities of the first try', async () => {
+  await normalizer.normalize(await task('crm', customers, [{ id: 'x', tier: 'first' }]));
+  const broken = { ...audit, append: () => Promise.reject(new ChartlyError('storage_unavailable', 'Away.')) };
+  const given = await task('torn', orders({ profile: 'torn' }), [{ id: 1, t: seconds('2024-01-15'), who: 'x' }]);
+  const dying = createNormalizer({ ...deps, audit: broken });
+  await expect(dying.normalize(given)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(await tiers('torn')).toEqual(['first']);
+  await normalizer.normalize(await task('crm', customers, [{ id: 'x', tier: 'second' }]));
+  await normalizer.normalize(given);
+  expect(await tiers('torn')).toEqual(['first']);
+  expect((await audit.verify('default')).findings).toEqual([]);
 });
 
 it('maps with a reference file that is stored, and says what to do about one that is not', async () => {
