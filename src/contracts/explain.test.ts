@@ -20,13 +20,13 @@ describe('a value that breaks its contract', () => {
   it('has a misspelt field named once, with the name that was meant', () => {
     const { ts, ...rest } = rule;
     expect(explain('profiles/profile', profile({ ...rest, tss: ts }))).toEqual([
-      '/records/0: unknown field tss; did you mean ts?',
+      '/records/0/tss: unknown field tss; did you mean ts?',
     ]);
     expect(explain('profiles/profile', profile({ ...rest, ts: { pth: 't', format: 'iso' } }))).toEqual([
-      '/records/0/ts: unknown field pth; did you mean path?',
+      '/records/0/ts/pth: unknown field pth; did you mean path?',
     ]);
     expect(explain('reports/query', { kind: 'event', name: 'e', selct: ['ts'] })).toEqual([
-      ': unknown field selct; did you mean select?',
+      '/selct: unknown field selct; did you mean select?',
     ]);
   });
 
@@ -38,24 +38,24 @@ describe('a value that breaks its contract', () => {
     });
     expect(found.toSorted()).toEqual([
       expect.stringMatching(/^\/format: must be one of json, /),
-      '/records/0: the field value is missing',
-      '/records/0: unknown field kye; did you mean key?',
+      '/records/0/kye: unknown field kye; did you mean key?',
+      '/records/0: the field value is missing; write value: price',
       '/records/1/name: must be string or object',
     ]);
   });
 
   it('is held against the form that was meant', () => {
     expect(explain('profiles/profile', profile({ ...rule, ts: { format: 'iso' } }))).toEqual([
-      '/records/0/ts: one of these is missing: path, const, cel',
+      '/records/0/ts: one of these is missing: path, const, cel, lookup',
     ]);
     expect(explain('reports/query', { name: 'e' })).toEqual([
-      ': the field kind is missing',
+      ': the field kind is missing; write kind: metric or event or entity',
       ': one of these is missing: aggregates, select',
     ]);
     const both = { kind: 'event', name: 'e', select: ['ts'], aggregates: [{ fn: 'count', as: 'n' }] };
     expect(explain('reports/query', both)).toEqual([': only one of these may stand here: aggregates, select']);
     expect(explain('sources/source', http({ auth: { type: 'bearer', tokn: '${env:A}' } }))).toEqual([
-      '/http/auth: unknown field tokn; did you mean token?',
+      '/http/auth/tokn: unknown field tokn; did you mean token?',
     ]);
     expect(explain('sources/source', http({ auth: { type: 'oauth' } }))).toEqual([
       '/http/auth/type: must be one of bearer, basic, api_key',
@@ -74,7 +74,7 @@ describe('a value that breaks its contract', () => {
 
   it('has unknown fields that resemble none answered with those that there are', () => {
     expect(explain('sources/workspace', { workspace: 'w', colour: 'red', size: 1 })).toEqual([
-      expect.stringMatching(/^: unknown fields colour, size; there are workspace, /),
+      expect.stringMatching(/^\/colour: unknown fields colour, size; there are workspace, /),
     ]);
   });
 });

@@ -1,5 +1,6 @@
 // What a validator found, said once and in words: a value that fits none of several forms breaks every one of them.
 import type { ErrorObject } from 'ajv/dist/2020.js';
+import { knownFields, messageOf, missingOf, nearest, oneOfWords, typeOf } from './explain-words.ts';
 
 /** One way in which a value breaks its contract. `pointer` is RFC 6901; `message` never holds the value. */
 export interface Violation {
@@ -17,7 +18,7 @@ type Schema = Record<string, unknown> & { required?: string[]; properties?: Reco
 /** Takes the errors of a validator that finds all of them and keeps the schemas beside them. */
 export function explainErrors(all: readonly ErrorObject[]): Violation[] {
   const errors = all.slice(0, mostErrors);
-  let left = errors.filter(({ keyword }) => keyword !== 'if');
+  let left = errors.filter(({ keyword }) => keyword !== 'if' && keyword !== 'propertyNames');
   const extra: Violation[] = [];
   for (const error of errors) {
     if (error.keyword === 'oneOf' || error.keyword === 'anyOf') left = settleUnion(error, left, extra);
@@ -58,7 +59,13 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
     return others.filter((error) => !inForm(error));
   }
   if (forms.every((form) => form.const !== undefined)) {
-    say(at, `must be one of ${forms.map((form) => String(form.const)).join(', ')}`);
+    say(
+      at,
+      oneOfWords(
+        forms.map((form) => form.const),
+        union.data,
+      ),
+    );
     return others.filter((error) => !inForm(error));
   }
   const mark = discriminatorOf(forms);
@@ -66,15 +73,22 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
     const known = forms.map((form) => form.properties![mark]!.const);
     const meant = known.indexOf((union.data as Record<string, unknown> | null)?.[mark]);
     if (meant >= 0) return others.filter((error) => !inForm(error) || isOf(error, meant));
-    say(`${at}/${mark}`, `must be one of ${known.join(', ')}`);
+    say(`${at}/${mark}`, oneOfWords(known, (union.data as Record<string, unknown> | null)?.[mark]));
     return others.filter((error) => !inForm(error));
   }
   const inside = others.filter(({ instancePath }) => isInside(instancePath));
   const types = inside.filter((error) => error.instancePath === at && error.keyword === 'type');
   const explained = inside.length > types.length || extra.some(({ pointer }) => isInside(pointer));
   if (explained) return others.filter((error) => !types.includes(error));
-  say(at, types.length === 0 ? 'has none of its forms' : `must be ${types.map(typeOf).join(' or ')}`);
+  say(at, types.length === 0 ? 'has none of its forms' : typesInWords(types));
   return others.filter((error) => !types.includes(error));
+}
+
+/** Of several types one may be what was meant: then it says how to write that. */
+function typesInWords(types: readonly ErrorObject[]): string {
+  const words = types.map(messageOf);
+  const advised = words.find((text, i) => text !== `must be ${typeOf(types[i]!)}`);
+  return `must be ${types.map(typeOf).join(' or ')}${advised?.slice(`must be ${typeOf(types[words.indexOf(advised)]!)}`.length) ?? ''}`;
 }
 
 function isObject(value: unknown): boolean {
@@ -95,14 +109,6 @@ function discriminatorOf(forms: readonly Schema[]): string | undefined {
   return names.find((name) => forms.every((form) => form.properties?.[name]?.const !== undefined));
 }
 
-const missingOf = (error: ErrorObject): string =>
-  String((error.params as { missingProperty?: unknown }).missingProperty);
-const typeOf = (error: ErrorObject): string => [(error.params as { type: string | string[] }).type].flat().join(' or ');
-
-function knownFields({ parentSchema }: ErrorObject): string[] {
-  return Object.keys(parentSchema?.properties ?? {});
-}
-
 /** Pointer of the known field that an unknown one resembles. */
 function suggestionOf(error: ErrorObject): string | undefined {
   if (error.keyword !== 'additionalProperties') return undefined;
@@ -111,63 +117,23 @@ function suggestionOf(error: ErrorObject): string | undefined {
 }
 
 function toViolation(error: ErrorObject): Violation {
-  return { pointer: error.instancePath, message: messageOf(error), keyword: error.keyword };
+  const { keyword } = error;
+  const strange = keyword === 'additionalProperties' ? [String(error.params.additionalProperty)] : [];
+  const named = (error as { propertyName?: string }).propertyName;
+  const inside = [...strange, ...(named === undefined ? [] : [named])].map(step).join('');
+  return { pointer: error.instancePath + inside, message: messageOf(error), keyword };
 }
 
-/** Fields of one object that resemble none that it may have. */
+const step = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+/** Fields of one object that resemble none that it may have; where the first of them stands. */
 function unknownFields(errors: readonly ErrorObject[]): Violation {
   const [first] = errors;
-  const names = errors.map((error) => String(error.params.additionalProperty)).join(', ');
+  const names = errors.map((error) => String(error.params.additionalProperty));
   const known = knownFields(first!).join(', ');
   return {
-    pointer: first!.instancePath,
-    message: `unknown ${errors.length === 1 ? 'field' : 'fields'} ${names}; there are ${known}`,
+    pointer: first!.instancePath + step(names[0]!),
+    message: `unknown ${errors.length === 1 ? 'field' : 'fields'} ${names.join(', ')}; there are ${known}`,
     keyword: 'additionalProperties',
   };
-}
-
-function messageOf(error: ErrorObject): string {
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const name = String(error.params.additionalProperty);
-      return `unknown field ${name}; did you mean ${nearest(name, knownFields(error))}?`;
-    }
-    case 'required':
-      return `the field ${missingOf(error)} is missing`;
-    case 'enum':
-      return `must be one of ${(error.params.allowedValues as unknown[]).join(', ')}`;
-    case 'type':
-      return `must be ${typeOf(error)}`;
-    default:
-      return error.message ?? 'is invalid';
-  }
-}
-
-/** The name that differs in at most two letters, and in less than half of them. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.min(2, Math.floor((name.length - 1) / 2) + (name.length === 2 ? 1 : 0));
-  for (const candidate of names) {
-    const distance = distanceOf(name.toLowerCase(), candidate.toLowerCase());
-    if (distance <= least && (best === undefined || distance < least)) [best, least] = [candidate, distance];
-  }
-  return best;
-}
-
-/** Letters to insert, delete, replace or swap with their neighbour. */
-function distanceOf(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, rows[i - 2]![j - 2]! + 1);
-      row.push(cost);
-    }
-    rows.push(row);
-  }
-  return rows[a.length]![b.length]!;
 }

@@ -123,7 +123,7 @@ describe('problem documents', () => {
   it.each([
     ['/v1/references', '{"gzip_base64":"bm8gZ3ppcA=="}', '/gzip_base64'],
     ['/v1/apply', '', ''],
-    ['/v1/apply', '{"documents":[],"extra":1}', ''],
+    ['/v1/apply', '{"documents":[],"extra":1}', '/extra'],
     ['/v1/apply', '{"documents":[{"kind":"chart","spec":{}}]}', '/documents/0/kind'],
     ['/v1/keys', '{"name":"x","role":"root"}', '/role'],
     ['/v1/keys', '{"name":" ","role":"viewer"}', '/name'],

@@ -10,5 +10,5 @@ export function checkLayer(
   else if (zip !== undefined && compression !== 'zip' && compression !== 'auto')
     problem('/zip', `only a zip archive has members, and compression is ${compression}; write compression: zip`);
   if (limits !== undefined && compression === 'none' && format !== 'xlsx')
-    problem('/limits', 'these bound what a compressed payload holds, and compression is none');
+    problem('/limits', 'these bound what a compressed payload holds, and compression is none; leave one of them out');
 }

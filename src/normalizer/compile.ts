@@ -136,27 +136,28 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
   const { format, select, csv, xml } = profile;
   if (select !== undefined) {
     if (format === 'xml') checkElementPath(select, problem);
-    else if (format !== 'json') problem('/select', `only formats json and xml have a selection, and this is ${format}`);
+    else if (format !== 'json')
+      problem('/select', `only formats json and xml have a selection, and this is ${format}; leave it out`);
     else if (streamingSteps(select) === undefined) checkQuery(select, problem);
   }
-  if (xml !== undefined && format !== 'xml') problem('/xml', `only format xml has this, and this is ${format}`);
-  if (csv !== undefined && !isTable(profile))
-    problem('/csv', `only formats csv and tsv have this, and this is ${format}`);
+  if (xml !== undefined && format !== 'xml') problem('/xml', notOf('xml', format));
+  if (csv !== undefined && !isTable(profile)) problem('/csv', notOf('csv', format));
   for (const own of ['parquet', 'xlsx'] as const) {
-    if (profile[own] !== undefined && format !== own)
-      problem(`/${own}`, `only format ${own} has this, and this is ${format}`);
+    if (profile[own] !== undefined && format !== own) problem(`/${own}`, notOf(own, format));
   }
   checkSheet(profile.xlsx, problem);
   if (csv?.header === false && csv.columns === undefined)
-    problem('/csv/columns', 'without a header the columns need names');
+    problem('/csv/columns', 'without a header the columns need names; write columns: [first, second], one for each');
   for (const option of ['delimiter', 'quote'] as const) {
     const character = csv?.[option];
     if (character !== undefined && !/^[\t -~]$/.test(character))
-      problem(`/csv/${option}`, 'one ASCII character (or tab) is needed');
+      problem(`/csv/${option}`, 'one ASCII character (or tab) is needed; write ";" or "\\t"');
   }
   const { delimiter, quote } = dialectOf(profile);
-  if (delimiter === quote) problem('/csv/quote', 'quote and delimiter are the same');
-  if (new Set(csv?.columns).size !== (csv?.columns?.length ?? 0)) problem('/csv/columns', 'a name occurs twice');
+  if (delimiter === quote)
+    problem('/csv/quote', 'quote and delimiter are the same; give one of them another character');
+  if (new Set(csv?.columns).size !== (csv?.columns?.length ?? 0))
+    problem('/csv/columns', 'a name occurs twice; give each column one of its own');
   try {
     if (profile.timezone !== undefined) zoneOf(profile.timezone);
   } catch {
@@ -170,8 +171,17 @@ function checkSheet(xlsx: Profile['xlsx'], problem: (pointer: string, message: s
     problem('/xlsx/range', 'this is no range of cells; write B3:F200, B3:F (to the end) or B:F');
   const row = xlsx?.header_row;
   if (range !== undefined && row !== undefined && (row <= range.firstRow || row > range.lastRow))
-    problem('/xlsx/header_row', 'the header row lies outside of the range');
-  if (new Set(xlsx?.columns).size !== (xlsx?.columns?.length ?? 0)) problem('/xlsx/columns', 'a name occurs twice');
+    problem(
+      '/xlsx/header_row',
+      'the header row lies outside of the range; write one of its rows, or a range that begins with it',
+    );
+  if (new Set(xlsx?.columns).size !== (xlsx?.columns?.length ?? 0))
+    problem('/xlsx/columns', 'a name occurs twice; give each column one of its own');
+}
+
+/** A section of another format than the profile's. */
+function notOf(section: string, format: Profile['format']): string {
+  return `this section is about format ${section}, and the profile has format ${format}; leave it out, or write format: ${section}`;
 }
 
 function checkCombined({ dedupe, records }: Profile, problem: (pointer: string, message: string) => void): void {
@@ -192,7 +202,7 @@ function checkLookups({ lookups = {} }: Profile, problem: (pointer: string, mess
     if (format === undefined)
       problem(`/lookups/${name}/file`, 'its name does not tell the format; add format: csv, tsv, json or ndjson');
     if (setting.select !== undefined && format !== 'json')
-      problem(`/lookups/${name}/select`, `only format json has a selection, and this is ${format}`);
+      problem(`/lookups/${name}/select`, `only format json has a selection, and this is ${format}; leave it out`);
     else if (setting.select !== undefined) checkQuery(setting.select, problem, `/lookups/${name}/select`);
   }
 }
@@ -209,6 +219,9 @@ function checkQuery(select: string, problem: (pointer: string, message: string) 
   try {
     compileQuery(select);
   } catch (error) {
-    problem(pointer, `this is no RFC 9535 JSONPath: ${(error as Error).message}`);
+    problem(
+      pointer,
+      `this is no RFC 9535 JSONPath: ${(error as Error).message}; write the way to the rows, as $.features[*]`,
+    );
   }
 }

@@ -88,12 +88,13 @@ function compileTokens(format: string): DateParser {
 }
 
 function checkTokens(seen: ReadonlySet<string>): void {
-  if (!seen.has('year')) throw new FormatError('a format needs a year (yyyy, yy, or kkkk for weeks)');
+  if (!seen.has('year'))
+    throw new FormatError('a format needs a year; write yyyy or yy, as in yyyy-MM-dd, or kkkk for weeks');
   if (seen.has('hour12') !== seen.has('half'))
-    throw new FormatError('h and hh need a (am or pm), and the other way round');
+    throw new FormatError('h and hh need a (am or pm), and the other way round; write h:mm a, or HH:mm for 24 hours');
   if (seen.has('week') !== seen.has('week year'))
-    throw new FormatError('W and WW need the year of weeks kkkk, and the other way round');
-  if (seen.has('weekday number') && !seen.has('week')) throw new FormatError('E needs a week (WW)');
+    throw new FormatError("W and WW need the year of weeks kkkk, and the other way round; write kkkk-'W'WW");
+  if (seen.has('weekday number') && !seen.has('week')) throw new FormatError("E needs a week; write kkkk-'W'WW-E");
   const parts = ['week', 'day of the year', 'quarter'].filter((part) => seen.has(part));
   if (parts.length > 1 || (parts.length === 1 && (seen.has('month') || seen.has('day'))))
     throw new FormatError(`the ${parts[0]} says the date: leave out what else does`);
@@ -124,15 +125,26 @@ function tokenize(format: string): { steps: Step[]; seen: Set<string> } {
     if (quoted !== undefined) steps.push(literal(quoted === '' ? "'" : quoted));
     else if (known !== undefined) {
       for (const field of known.field.split(', ')) {
-        if (seen.has(field)) throw new FormatError(`\`${token}\` gives the ${field} a second time`);
+        if (seen.has(field))
+          throw new FormatError(
+            `\`${token}\` gives the ${field} a second time; ${token.startsWith('m') ? 'write MM for months and mm for minutes' : 'leave one out'}`,
+          );
         seen.add(field);
       }
       steps.push(known.step);
     } else if (!/[A-Za-z]/.test(token) || token === 'T') steps.push(literal(token));
-    else throw new FormatError(`\`${token}\` is no token; put text in single quotes`);
+    else throw new FormatError(`\`${token}\` is no token; ${adviceFor(token, format)}`);
   }
-  if (at !== format.length) throw new FormatError('a single quote is not closed');
+  if (at !== format.length) throw new FormatError("a single quote is not closed; write '' for a quote itself");
   return { steps, seen };
+}
+
+/** What the author may have meant: tokens of other systems are alike. */
+function adviceFor(token: string, format: string): string {
+  if (format.includes(`%${token[0]!}`))
+    return 'write yyyy for %Y, MM for %m, MMM for %b, dd for %d, HH for %H, mm for %M and ss for %S';
+  const other = [token.toLowerCase(), token.toUpperCase()].find((name) => tokens[name] !== undefined);
+  return other === undefined ? 'put text in single quotes' : `write ${other}, or put text in single quotes`;
 }
 
 function literal(expected: string): Step {

@@ -40,7 +40,7 @@ function noItems(items: RowValue, attempt: Attempt, site: Site, skips: boolean):
 function listPath(path: string, { columns, index, problem }: RecordSetting): CompiledPath | undefined {
   const pointer = `/records/${index}/explode`;
   if (columns !== undefined) {
-    problem(pointer, 'only JSON rows hold lists');
+    problem(pointer, 'only JSON and the like hold lists in their rows, and this is a table; leave explode out');
     return undefined;
   }
   try {

@@ -55,22 +55,26 @@ export function hasLoop(node: ASTNode): boolean {
 }
 
 function ownProblem(node: ASTNode, loop: string | undefined): string | undefined {
-  if (node.op === '+' && loop !== undefined) return `+ is not allowed inside ${loop}`;
+  if (node.op === '+' && loop !== undefined)
+    return `+ is not allowed inside ${loop}, as texts and lists could grow with every turn; compute outside of it`;
   if (node.op === 'call' && !functions.has(node.args[0])) return notAllowed(node.args[0], functions);
   if (node.op !== 'rcall') return undefined;
   const [name, receiver, args] = node.args;
   if (loops.has(name)) {
-    if (loop !== undefined) return `${name} is not allowed inside ${loop}`;
-    if (!loopable(receiver)) return `${name} loops over a path or a list only`;
+    if (loop !== undefined)
+      return `${name} is not allowed inside ${loop}; write the inner condition without a loop, or explode the list`;
+    if (!loopable(receiver))
+      return `${name} loops over a path or a list only; write it behind one, as row.items.${name}(x, x > 0)`;
     return undefined;
   }
   if (!methods.has(name)) return notAllowed(name, new Set([...methods, ...loops]));
-  if (searches.has(name) && !isText(args[0])) return `${name} takes a text written in the expression`;
+  if (searches.has(name) && !isText(args[0])) return `${name} takes a text written in the expression, such as "a"`;
   return name === 'matches' ? patternProblem(args[0]) : undefined;
 }
 
 function patternProblem(node: ASTNode | undefined): string | undefined {
-  if (node?.op !== 'value' || typeof node.args !== 'string') return 'matches takes a pattern written in the expression';
+  if (node?.op !== 'value' || typeof node.args !== 'string')
+    return 'matches takes a pattern written in the expression, such as "^[A-Z]+$"';
   try {
     compilePattern(node.args);
     return undefined;
@@ -81,7 +85,7 @@ function patternProblem(node: ASTNode | undefined): string | undefined {
 }
 
 function notAllowed(name: string, allowed: ReadonlySet<string>): string {
-  return `${name} is not available here; there are ${[...allowed].join(', ')}`;
+  return `${name} is not available here; write one of ${[...allowed].join(', ')}`;
 }
 
 function isText(node: ASTNode | undefined): boolean {

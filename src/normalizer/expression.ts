@@ -41,9 +41,12 @@ export function compileExpression(source: string, { columns, division, wanted }:
   const loops = hasLoop(parsed.ast);
   const matches = makeMatchesLinear(parsed.ast);
   const { valid, type, error } = parsed.check();
-  if (!valid) throw new ExpressionError(`the expression is not valid CEL: ${error?.summary ?? 'of no type'}`);
+  if (!valid)
+    throw new ExpressionError(
+      `the expression is not valid CEL: ${error?.summary ?? 'of no type'}${adviceFor(error?.summary ?? '', division)}`,
+    );
   if (wanted === 'bool' && type !== 'bool' && type !== 'dyn')
-    throw new ExpressionError(`the condition gives ${type}, and bool is needed`);
+    throw new ExpressionError(`the condition gives ${type}, and bool is needed; compare it, as in row.x > 0`);
   const variables: Record<string, unknown> = {};
   return (row, attempt) => {
     if (loops) {
@@ -80,6 +83,16 @@ function parse(env: Environment, source: string): ReturnType<Environment['parse'
     const where = range === undefined ? '' : ` (character ${range.start + 1})`;
     throw new ExpressionError(`the expression is not valid CEL: ${summary ?? 'it cannot be read'}${where}`);
   }
+}
+
+/** Names that are not there are the commonest mistake. */
+function adviceFor(summary: string, division: Division): string {
+  if (!/unknown variable/i.test(summary)) return '';
+  const names = [
+    'row',
+    ...(division === 'unpivot' ? ['column', 'cell'] : division === 'explode' ? ['item', 'index'] : []),
+  ];
+  return `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}: write row.NAME for a field of the row, and texts in quotes`;
 }
 
 /** The library's own messages quote values of the payload; its codes are fixed words. */

@@ -52,7 +52,7 @@ export interface FieldSetting {
   problem: (pointer: string, message: string) => void;
 }
 
-export const unknownZone = 'there is no such time zone; use an IANA name such as Europe/Berlin';
+export const unknownZone = 'there is no such time zone; write an IANA name, as Europe/Berlin';
 
 type CastName = NonNullable<Rule['cast']>;
 const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us', 'epoch_ns'];
@@ -84,7 +84,7 @@ export function numberField(rule: FieldRule, setting: FieldSetting): Field<numbe
   if (name !== 'float')
     setting.problem(
       `${setting.pointer}/cast`,
-      `\`${name}\` gives no number; use float, int64, decimal, boolean or duration_s`,
+      `\`${name}\` gives no number; write float, int64, decimal, boolean or duration_s`,
     );
   return compile(full, setting, name, castFormatted(full, castFloat), same);
 }
@@ -96,7 +96,7 @@ export function timeField(rule: FieldRule, setting: FieldSetting): Field<number>
   if (!timeCasts.includes(name))
     setting.problem(
       `${setting.pointer}/cast`,
-      `\`${name}\` gives no time; use datetime, epoch_s, epoch_ms, epoch_us or epoch_ns`,
+      `\`${name}\` gives no time; write datetime, epoch_s, epoch_ms, epoch_us or epoch_ns`,
     );
   return compile(full, setting, name, timeCast(name, full, setting), same);
 }
@@ -120,12 +120,18 @@ function ruleOf(rule: FieldRule): Rule {
 function checkedNumbers(rule: Rule, setting: FieldSetting): Rule {
   const { scale: _scale, convert: _convert, ...rest } = rule;
   if (rule.scale !== undefined && !usableFactor(rule.scale)) {
-    setting.problem(`${setting.pointer}/scale`, 'the factor is zero, or has too many digits');
+    setting.problem(
+      `${setting.pointer}/scale`,
+      'the factor is zero, or has too many digits; write one of at most 15 digits, as 0.3048',
+    );
     return rest;
   }
   if (rule.convert === undefined) return rule;
   if (rule.scale !== undefined)
-    setting.problem(`${setting.pointer}/convert`, 'a rule has either scale or convert; convert knows the factor');
+    setting.problem(
+      `${setting.pointer}/convert`,
+      'a rule has either scale or convert; leave scale out, as convert knows the factor',
+    );
   const problem = conversionProblem(rule.convert) ?? unitProblem(rule.unit, rule.convert, '/unit');
   if (problem === undefined) return rule;
   setting.problem(`${setting.pointer}${problem.pointer}`, problem.message);
@@ -157,7 +163,11 @@ function timeBound(option: 'earliest' | 'latest', rule: Rule, setting: FieldSett
     pointer: '',
     ofPart: false,
   });
-  if (ms === undefined) setting.problem(`${setting.pointer}/${option}`, 'must be a date or an RFC 3339 instant');
+  if (ms === undefined)
+    setting.problem(
+      `${setting.pointer}/${option}`,
+      'must be a date or an RFC 3339 instant; write 2020-01-31 or 2020-01-31T12:00:00Z',
+    );
   return ms;
 }
 
@@ -305,25 +315,40 @@ function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
   if (name !== 'datetime') {
     for (const option of ['format', 'timezone', 'ambiguous'] as const) {
       if (rule[option] !== undefined)
-        problem(`${pointer}/${option}`, `only a datetime has a ${option}, and this is cast to ${name}`);
+        problem(
+          `${pointer}/${option}`,
+          `only a datetime has a ${option}, and this is cast to ${name}; leave it out, or write cast: datetime`,
+        );
     }
   }
   for (const option of ['min', 'max', 'scale', 'convert', 'clamp', 'number_format'] as const) {
     if (rule[option] !== undefined && !numberCasts.includes(name))
-      problem(`${pointer}/${option}`, `only a number has a ${option}, and this is cast to ${name}`);
+      problem(
+        `${pointer}/${option}`,
+        `only a number has a ${option}, and this is cast to ${name}; leave it out, or write cast: float`,
+      );
   }
   if (rule.number_format !== undefined && name === 'duration_s')
-    problem(`${pointer}/number_format`, 'a duration is written as ISO 8601 says, or as hours:minutes:seconds');
+    problem(
+      `${pointer}/number_format`,
+      'a duration is written as ISO 8601 says, or as hours:minutes:seconds; leave this out',
+    );
   if (rule.number_format !== undefined && (rule.number_format.decimal ?? '.') === rule.number_format.group)
-    problem(`${pointer}/number_format`, 'the decimal and the group separator are the same');
+    problem(
+      `${pointer}/number_format`,
+      'the decimal and the group separator are the same; write two, as { decimal: ",", group: "." }',
+    );
   if (rule.clamp === true && rule.min === undefined && rule.max === undefined)
-    problem(`${pointer}/clamp`, 'clamp needs min or max');
+    problem(`${pointer}/clamp`, 'clamp needs a bound; write min, max or both, or leave clamp out');
   for (const option of ['earliest', 'latest'] as const) {
     if (rule[option] !== undefined && !timeCasts.includes(name))
-      problem(`${pointer}/${option}`, `only a time has ${option}, and this is cast to ${name}`);
+      problem(
+        `${pointer}/${option}`,
+        `only a time has ${option}, and this is cast to ${name}; leave it out, or use min and max of a number`,
+      );
   }
   if (rule.min !== undefined && rule.max !== undefined && rule.min > rule.max)
-    problem(`${pointer}/min`, 'min is greater than max');
+    problem(`${pointer}/min`, 'min is greater than max; swap them');
 }
 
 /** A constant or default: converted once, when the profile is compiled, so that a wrong one is found there. */
@@ -337,7 +362,11 @@ function fixed<T>(
   trial.exactPass = true;
   const result = convert(value, trial);
   const exactText = trial.exactText;
-  for (const failure of trial.failures) setting.problem(`${setting.pointer}/${option}`, failure.message);
+  for (const failure of trial.failures)
+    setting.problem(
+      `${setting.pointer}/${option}`,
+      `${failure.message.replace(/\.$/, '')}; write a value of the cast, or another cast`,
+    );
   return (_row, attempt) => {
     attempt.exactText = exactText;
     return result;
@@ -373,7 +402,7 @@ function withRange<C>(rule: Rule, cast: CastOf<C>, setting: FieldSetting): CastO
 function bound(option: 'min' | 'max', rule: Rule, setting: FieldSetting): number | undefined {
   const limit = rule[option];
   if (limit !== undefined && rule.cast === 'int64' && !Number.isSafeInteger(limit))
-    setting.problem(`${setting.pointer}/${option}`, 'an int64 is clamped to whole numbers only');
+    setting.problem(`${setting.pointer}/${option}`, 'an int64 is clamped to whole numbers only; write one');
   return limit;
 }
 

@@ -239,7 +239,7 @@ describe('Parquet payloads', () => {
 
   it('refuses options of other formats, and its own on others', async () => {
     await expect(run(profileOf('csv', [rule], { parquet: {} }), 'x')).rejects.toMatchObject({
-      details: [{ pointer: '/parquet', message: expect.stringContaining('only format parquet') }],
+      details: [{ pointer: '/parquet', message: expect.stringContaining('about format parquet') }],
     });
     await expect(run(profileOf('parquet', [rule], { select: '$[*]' }), 'x')).rejects.toMatchObject({
       details: [{ pointer: '/select' }],

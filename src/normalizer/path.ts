@@ -58,16 +58,20 @@ export function compilePath(path: string, columns: Columns | undefined, division
   if (path === '@column' || path === '@cell') return cellPath(path, division);
   if (division === 'explode' && /^@(?:index$|item(?:$|[.[]))/.test(path)) return itemPath(path);
   const query = path.startsWith('$.') || path.startsWith('$[') || path === '$';
-  const steps = query ? pathSteps(path, 1, true) : columns === undefined ? pathSteps(`.${path}`, 0, false) : [path];
+  const steps = query ? pathSteps(path, 1, 1) : columns === undefined ? pathSteps(`.${path}`, 0, 0) : [path];
   const pointer = pointerTo(steps);
   if (columns === undefined) return { get: follow(steps), pointer, ofPart: false, isCell: false };
-  if (steps.length !== 1 || typeof steps[0] !== 'string') throw new PathError('a CSV row has columns alone: name one');
+  if (steps.length !== 1 || typeof steps[0] !== 'string')
+    throw new PathError('a row of a table has columns alone; write the name of one');
   const slot = columns.slot(steps[0]);
   return { get: (row) => (row as string[])[slot.index], pointer, ofPart: false, isCell: false };
 }
 
 function cellPath(path: '@column' | '@cell', division: Division): CompiledPath {
-  if (division !== 'unpivot') throw new PathError(`${path} has a meaning only in a record rule with unpivot`);
+  if (division !== 'unpivot')
+    throw new PathError(
+      `${path} has a meaning only in a record rule with unpivot; write the path of a field, or add unpivot`,
+    );
   const get: Getter = path === '@column' ? (_row, { part }) => part!.label : (_row, { part }) => part!.value;
   return { get, pointer: '', ofPart: true, isCell: path === '@cell' };
 }
@@ -75,7 +79,7 @@ function cellPath(path: '@column' | '@cell', division: Division): CompiledPath {
 /** `@index`, `@item`, and steps into the item: `@item.x`. */
 function itemPath(path: string): CompiledPath {
   if (path === '@index') return { get: (_row, { part }) => part!.label, pointer: '', ofPart: true, isCell: false };
-  const steps = pathSteps(path.slice('@item'.length), 0, false);
+  const steps = pathSteps(path.slice('@item'.length), 0, '@item'.length + 1);
   const inside = follow(steps);
   return {
     get: (_row, of) => inside(of.part!.value, of),
@@ -93,18 +97,24 @@ const strictName = /\.([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)/y;
 const looseName = /\.([^.[\]]+)/y;
 const bracket = /\[\s*(?:(-?(?:0|[1-9]\d{0,15}))|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/y;
 
-/** The steps of an RFC 9535 singular query (strict names), or of the shorthand, whose names may hold anything but `.`, `[` and `]`. */
-function pathSteps(path: string, from: number, strict: boolean): (string | number)[] {
+/**
+ * The steps of an RFC 9535 singular query (`from` its second character: strict names), or of the shorthand, whose names may hold anything but `.`, `[`
+ * and `]`. `shift` leads from an index of the path to the character, counted from 1, of what its author wrote.
+ */
+function pathSteps(path: string, from: 0 | 1, shift: number): (string | number)[] {
+  const strict = from === 1;
   const steps: (string | number)[] = [];
   const name = strict ? strictName : looseName;
   // `['a b'].c` in shorthand arrives as `.['a b'].c`.
-  let at = !strict && path.startsWith('.[') ? 1 : from;
+  let at: number = !strict && path.startsWith('.[') ? 1 : from;
   while (at < path.length) {
     const pattern = path[at] === '.' ? name : bracket;
     pattern.lastIndex = at;
     const found = pattern.exec(path);
     if (found === null)
-      throw new PathError(`the path is not understood from character ${at - from + (strict ? 2 : 1)} on`);
+      throw new PathError(
+        `the path is not understood from character ${at + shift} on; write names with dots and places in brackets, as geometry.coordinates[0], and a name with a dot as ['a.b']`,
+      );
     steps.push(pattern === name ? found[1]! : bracketStep(found));
     at = pattern.lastIndex;
   }
@@ -121,7 +131,7 @@ function jsonText(literal: string): string {
   try {
     return JSON.parse(literal) as string;
   } catch {
-    throw new PathError('a name in brackets has a malformed escape');
+    throw new PathError('a name in brackets has a malformed escape; write \\\\ for a backslash');
   }
 }
 

@@ -57,7 +57,10 @@ export function compileRecord(rule: RecordRule, setting: RecordSetting): RecordM
   const fields = compileFields(rule, setting);
   const build = conditional(rule, setting, builder(rule, fields, setting));
   if (rule.unpivot !== undefined && rule.explode !== undefined)
-    setting.problem(`/records/${setting.index}/explode`, 'a record rule has either unpivot or explode');
+    setting.problem(
+      `/records/${setting.index}/explode`,
+      'a record rule has either unpivot or explode; write two rules',
+    );
   if (rule.unpivot !== undefined) return unpivoting(rule.unpivot, fields, setting, build);
   if (rule.explode !== undefined) return exploding(rule, setting, build);
   return (row, place, attempt, out) => {
@@ -115,11 +118,11 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
       .sort()
       .map((name) => {
         const pointer = `/${member}${pointerTo([name])}`;
-        if (name === '__proto__') problem(`/records/${index}${pointer}`, 'this name is not allowed');
+        if (name === '__proto__') problem(`/records/${index}${pointer}`, 'this name is not allowed; choose another');
         return { name, field: make(rule[member]![name]!, at(`${member}.${name}`, pointer, false)) };
       });
   if (rule.kind !== 'metric' && rule.value !== undefined)
-    problem(`/records/${index}/value`, `only a metric has a value; name a measure instead`);
+    problem(`/records/${index}/value`, 'only a metric has a value; write it under measures, or kind: metric');
   if (typeof rule.value === 'object' && rule.value.convert !== undefined) {
     const wrong = unitProblem(rule.value.unit ?? rule.unit, rule.value.convert, '/unit');
     if (wrong !== undefined && rule.value.unit === undefined)
@@ -222,7 +225,10 @@ function unpivoting(
   build: Build,
 ): RecordMapper {
   if ((unpivot.columns === undefined) === (unpivot.exclude === undefined)) {
-    problem(`/records/${index}/unpivot`, 'give either columns or exclude');
+    problem(
+      `/records/${index}/unpivot`,
+      'give either columns or exclude: write columns: [a, b] for these alone, or exclude: [a] for all others',
+    );
   }
   const named = [...fields.dimensions, ...fields.measures].map((n) => n.field);
   const all = [fields.name, ...fields.key, fields.ts, fields.value, ...named];

@@ -168,7 +168,7 @@ describe('convert in a rule', () => {
     [
       { convert: fahrenheit, scale: 2 },
       {},
-      '/records/0/value/convert a rule has either scale or convert; convert knows the factor',
+      '/records/0/value/convert a rule has either scale or convert; leave scale out, as convert knows the factor',
     ],
   ])('refuses %j %j', (value, more, expected) => {
     try {

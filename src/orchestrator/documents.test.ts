@@ -119,7 +119,7 @@ describe('applying documents', () => {
       'reports/x.yaml /sections/0/chart',
       'reports/y.yaml /sections/0/query/source',
       'sources/a.yaml /profile',
-      'sources/b.yaml ',
+      'sources/b.yaml /surprise',
     ]);
     expect(await size()).toBe(before);
   });

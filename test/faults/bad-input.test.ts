@@ -161,7 +161,7 @@ describe('bad documents and requests', () => {
     const problem = (await response.json()) as Problem;
     expect(problem.code).toBe('workspace_invalid');
     expect(JSON.stringify(problem.errors)).toContain('kye');
-    expect(problem.errors![0]).toMatchObject({ file: 'profiles/p.yaml', pointer: '/records/0' });
+    expect(problem.errors![0]).toMatchObject({ file: 'profiles/p.yaml', pointer: '/records/0/kye' });
   });
 
   it('refuses a wrong key with a problem document that says how to get one', async () => {

@@ -19,6 +19,9 @@ export type Uuid = string;
 export type RecordId = string;
 export type DriftMode = 'evolve' | 'freeze' | 'quarantine';
 export type ValueType = 'null' | 'boolean' | 'integer' | 'number' | 'text' | 'list' | 'object' | 'time';
+/**
+ * A version: three whole numbers.
+ */
 export type Semver = string;
 /**
  * RFC 3339 instant in UTC with exactly three fractional digits, 1900 to 2299. The writers also check that the date exists.
