@@ -86,7 +86,7 @@ function wordsOfPattern(error: ErrorObject & { propertyName?: string }): string 
   const schema = error.parentSchema as Schema;
   const what = error.propertyName === undefined ? '' : `the name ${error.propertyName} `;
   const example = exampleOf(schema);
-  if (example === undefined) return `${what}must match ${String((error.params as { pattern: string }).pattern)}`;
+  if (example === undefined) return `${what}must match ${(error.params as { pattern: string }).pattern}`;
   const description = typeof schema.description === 'string' ? ` (${schema.description.replace(/\.$/, '')})` : '';
   return `${what}must be written as ${example}${description}`;
 }
