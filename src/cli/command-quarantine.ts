@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import type { QuarantineCount, QuarantinedRow, QuarantineRecord } from '#contracts';
+import type { DecodedRow, QuarantineCount, QuarantinedRow, QuarantineRecord } from '#contracts';
 import {
   connectionOptions,
   example,
@@ -85,7 +85,7 @@ function countRow({ source_id, reason_code, count: rows }: QuarantineCount): str
   return [source_id, reason_code, count(rows)];
 }
 
-function describe(io: Io, { record, bytes_base64, compression }: QuarantinedRow): string {
+function describe(io: Io, { record, bytes_base64, compression, decoded_row }: QuarantinedRow): string {
   const head = fields(io, [
     ['id', record.quarantine_id],
     ['source', record.source_id],
@@ -98,20 +98,36 @@ function describe(io: Io, { record, bytes_base64, compression }: QuarantinedRow)
     ['value', record.value_masked],
     ['profile', `${record.profile_id}@${record.profile_version}`],
     ['raw', record.raw_sha256],
-    ['row', `${count(record.row)}, ${byteRange(record, compression)}`],
+    ['row', `${rowNumber(record.row, decoded_row)}, ${byteRange(record, compression, decoded_row)}`],
     ['since', instant(record.created_at)],
     ['next', record.recovery],
   ]);
+  if (decoded_row !== undefined) return head + decodedText(io, decoded_row);
   return head + rawBytes(io, bytes_base64, record.byte_end - record.byte_start, compression);
 }
 
-/** Where the bytes of a row stand; of a compressed payload, in what it holds. */
+/** Where the bytes of a row stand, or of what holds it beside others; of a compressed payload, in what it holds. */
 export function byteRange(
   { byte_start, byte_end }: { byte_start: number; byte_end: number },
   compression: QuarantinedRow['compression'],
+  decoded: DecodedRow | undefined,
 ): string {
+  const what = decoded === undefined ? '' : `in the ${holders[decoded.within]} at `;
   const where = compression === undefined ? '' : ` of what the ${compression} holds`;
-  return `bytes ${byte_start} to ${byte_end}${where}`;
+  return `${what}bytes ${byte_start} to ${byte_end}${where}`;
+}
+
+/** The number of a row, and of a sheet's the one that spreadsheets show. */
+export function rowNumber(row: number, decoded: DecodedRow | undefined): string {
+  return decoded?.within === 'sheet' ? `${count(row)} (${count(row + 1)} in the sheet)` : count(row);
+}
+
+const holders: Record<DecodedRow['within'], string> = { row_group: 'row group', sheet: "sheet's file" };
+
+/** A row that was decoded from bytes that say nothing to a reader, under a heading. */
+export function decodedText(io: Io, { json }: DecodedRow): string {
+  if (json === undefined) return `\n${paint(io, 'dim', 'the row cannot be read')}\n`;
+  return `\n${paint(io, 'dim', 'the row, decoded:')}\n${printable(json, { lines: true })}\n`;
 }
 
 /** The bytes of a row under a heading; what a terminal would act upon is made visible. */

@@ -4,6 +4,7 @@ import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { choiceOf } from './profile-choice.ts';
 import { defaultLimit, oneOf, page, shaped } from './parameters.ts';
+import { shownRow } from './routes-records.ts';
 
 const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const as ReasonCode);
 const states: QuarantineRecord['state'][] = ['open', 'recovered', 'superseded', 'discarded', 'expired'];
@@ -65,8 +66,8 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       params: { quarantine_id: shaped('record_id', 'id of the quarantine record') },
       response: { description: 'The row', contract: 'api/quarantined-row' },
       handler: async ({ tenantId, params }) => {
-        const { record, bytes, compression } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
-        return { record, compression, bytes_base64: bytes?.toString('base64') };
+        const { record, bytes, compression, decoded } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
+        return { record, compression, ...shownRow(bytes, decoded) };
       },
     }),
     endpoint('previewRecovery', {

@@ -1,10 +1,11 @@
 import type { Lineage } from '#audit';
+import type { DecodedRow } from '#normalizer';
 import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { shaped } from './parameters.ts';
 import { entryView } from './routes-audit.ts';
 
-export function recordRoutes({ audit }: GatewayDeps): Endpoint[] {
+export function recordRoutes({ audit, normalizer }: GatewayDeps): Endpoint[] {
   return [
     endpoint('getLineage', {
       method: 'GET',
@@ -14,19 +15,33 @@ export function recordRoutes({ audit }: GatewayDeps): Endpoint[] {
       action: 'read',
       params: { record_id: shaped('record_id', 'id of the record') },
       response: { description: 'The lineage', contract: 'api/lineage' },
-      handler: async ({ tenantId, params }) => lineageView(await audit.lineage(tenantId, params.record_id)),
+      handler: async ({ tenantId, params }) => {
+        const lineage = await audit.lineage(tenantId, params.record_id);
+        const { bytes, sha256, byte_start: start, byte_end: end, row } = lineage.raw;
+        const ref = { sha256, profile: lineage.profile, start, end, row };
+        const decoded = bytes === undefined ? undefined : await normalizer.decodedRow(tenantId, ref);
+        return lineageView(lineage, decoded);
+      },
     }),
   ];
 }
 
-function lineageView({ record, raw, profile, run, batch, entries }: Lineage) {
+function lineageView({ record, raw, profile, run, batch, entries }: Lineage, decoded: DecodedRow | undefined) {
   const { bytes, ...rest } = raw;
   return {
     record,
-    raw: { ...rest, bytes_base64: bytes?.toString('base64') },
+    raw: { ...rest, ...shownRow(bytes, decoded) },
     profile,
     run,
     batch,
     entries: entries.map(entryView),
   };
+}
+
+/** The bytes of a row, or where they say nothing to a reader the row that was read from them. */
+export function shownRow(
+  bytes: Buffer | undefined,
+  decoded: DecodedRow | undefined,
+): { bytes_base64?: string | undefined; decoded_row?: DecodedRow } {
+  return decoded === undefined ? { bytes_base64: bytes?.toString('base64') } : { decoded_row: decoded };
 }

@@ -322,6 +322,7 @@ function scriptedNormalizer({ quarantined }: Things): Normalizer {
       { source_id: quarantined.source_id, reason_code: quarantined.reason_code, count: 3 },
     ],
     close: async () => {},
+    decodedRow: async () => undefined,
     quarantinedRow: async (_tenant, id) =>
       id === quarantined.quarantine_id
         ? { record: quarantined, bytes: Buffer.from([0xff, 0x00]) }

@@ -9,6 +9,7 @@ import type { CanonicalFork, CanonicalStore, Compression, ExpiryScope, RecordCha
 import type { Proposal } from './drift-proposal.ts';
 import type { ShapeChange } from './shape-changes.ts';
 import type { KnownShape, ObservedShape, Shape } from './shape.ts';
+import type { DecodedRow, RowRef } from './decoded-row.ts';
 
 /** A profile version as applied. */
 export interface AppliedProfile {
@@ -118,7 +119,18 @@ export interface Normalizer {
   quarantinedRow(
     tenantId: string,
     quarantineId: string,
-  ): Promise<{ record: QuarantineRecord; bytes: Buffer | undefined; compression?: Compression | undefined }>;
+  ): Promise<{
+    record: QuarantineRecord;
+    bytes: Buffer | undefined;
+    compression?: Compression | undefined;
+    /** See `decodedRow`. */
+    decoded?: DecodedRow | undefined;
+  }>;
+  /**
+   * A row of a Parquet file or a workbook, whose bytes are shared with others and say nothing to a reader; undefined for other formats. Reads the
+   * payload up to the row. Errors: `not_found` when the payload is gone.
+   */
+  decodedRow(tenantId: string, row: RowRef): Promise<DecodedRow | undefined>;
   /**
    * Gives open rows up, with a ledger entry `quarantine.discarded`; returns how many. Errors: `not_found` when there are none;
    * `conflict` when the row named is not open.
@@ -209,6 +221,7 @@ export { isTable } from './csv-dialect.ts';
 export { learnChange, learnShape } from './known-shape.ts';
 export { storable } from './mask.ts';
 export { type KnownShape, type Shape, typeNames } from './shape.ts';
+export type { DecodedRow, RowRef } from './decoded-row.ts';
 export { createNormalizer } from './normalizer.ts';
 export { keptFrom } from './retention.ts';
 export { inferProfile, type Inference, type InferInput } from './infer.ts';

@@ -1,6 +1,7 @@
 import type { QuarantineRecord, ReasonCode } from '#contracts';
 import { ChartlyError } from '#kit';
 import { appliedLayer, type BlobStore, type Param, readPayloadRange, type Relational, type Row } from '#storage';
+import { decodedRow } from './decoded-row.ts';
 import type { Normalizer, QuarantineFilter } from './index.ts';
 
 const columns = `quarantine_id, tenant_id, source_id, run_id::text as run_id, reason_code, rule, pointer, message, value_masked, raw_sha256,
@@ -8,11 +9,13 @@ const columns = `quarantine_id, tenant_id, source_id, run_id::text as run_id, re
 
 const shownBytes = 65_536;
 
-type Reading = Pick<Normalizer, 'quarantined' | 'quarantineSummary' | 'quarantinedRow'>;
+type Reading = Pick<Normalizer, 'quarantined' | 'quarantineSummary' | 'quarantinedRow' | 'decodedRow'>;
 
 /** The listing half of the normalizer. */
 export function quarantineReader({ relational, blobs }: { relational: Relational; blobs: BlobStore }): Reading {
   return {
+    decodedRow: (tenantId, ref) => decodedRow({ relational, blobs }, tenantId, ref),
+
     async quarantined(tenantId, options = {}) {
       const limit = Math.min(Math.max(options.limit ?? 100, 1), 1000);
       const { where, params } = conditions(tenantId, options);
@@ -52,7 +55,15 @@ export function quarantineReader({ relational, blobs }: { relational: Relational
       const layer = await appliedLayer(relational, tenantId, profile);
       const place = { bucket: 'raw', sha256: record.raw_sha256 };
       if (!(await isKept(relational, record))) return { record, bytes: undefined };
-      return { record, ...(await readPayloadRange(blobs, place, layer, range)) };
+      const at = {
+        sha256: record.raw_sha256,
+        profile,
+        start: record.byte_start,
+        end: record.byte_end,
+        row: record.row,
+      };
+      const decoded = await decodedRow({ relational, blobs }, tenantId, at);
+      return { record, ...(await readPayloadRange(blobs, place, layer, range)), decoded };
     },
   };
 }

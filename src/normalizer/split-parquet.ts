@@ -14,13 +14,15 @@ const rowsPerStep = 64;
 
 /**
  * The rows of a Parquet file, row group by row group; a row's range is its row group's. What cannot be read of a row group is one fault, and the
- * other groups go on. Holds one page of each column. Returns how many rows the file says it has.
+ * other groups go on. Holds one page of each column. Returns how many rows the file says it has. `within`: other
+ * row groups are passed over.
  */
 export function* splitParquet(
   source: Source,
   sink: WholeSink,
   caps: RowCaps,
   options: Profile['parquet'],
+  within?: { start: number; end: number },
 ): Generator<void, number, undefined> {
   let file: ParquetFile;
   try {
@@ -35,7 +37,10 @@ export function* splitParquet(
     return 1;
   }
   const read = groupReader(file, source, formsOf(options), { row: caps.rowBytes, pages: caps.pageBytes });
-  for (const group of file.groups) yield* readGroup(group, read, sink, caps);
+  for (const group of file.groups) {
+    if (within !== undefined && (group.end <= within.start || group.start >= within.end)) continue;
+    yield* readGroup(group, read, sink, caps);
+  }
   return file.groups.reduce((rows, group) => Math.max(rows, group.firstRow + group.rows), 0);
 }
 

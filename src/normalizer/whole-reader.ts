@@ -29,8 +29,13 @@ interface File {
   damage: PayloadDamage | undefined;
 }
 
-/** Gathers the payload, then reads its rows. Of several files the rows are counted on. */
-export function createWholeReader(compiled: CompiledProfile, caps: RowCaps, sink: CandidateSink): RowReader {
+/** Gathers the payload, then reads its rows. Of several files the rows are counted on. `within`: only row groups in this range need be read. */
+export function createWholeReader(
+  compiled: CompiledProfile,
+  caps: RowCaps,
+  sink: CandidateSink,
+  within?: { start: number; end: number },
+): RowReader {
   const spool = createSpool();
   const files: File[] = [{ start: 0, end: 0, damage: undefined }];
   const out: Candidate[] = [];
@@ -57,16 +62,20 @@ export function createWholeReader(compiled: CompiledProfile, caps: RowCaps, sink
       // What is lost may stand anywhere in the file.
       if (file.damage !== undefined) to.fault(file.damage.reason, place, file.damage.message);
       else if (place.end === 0) sink.fault('empty_payload', { ...place, start: file.start, end: file.start }, empty);
-      else rows += yield* rowsOf(part(spool, file.start, file.end), to);
+      else rows += yield* rowsOf(part(spool, file.start, file.end), to, file.start);
     }
   }
 
   function rowsOf(
     source: Source,
     to: WholeSink,
+    shift: number,
   ): Generator<void, number, undefined> | AsyncGenerator<void, number, undefined> {
     const { format, parquet, xlsx, limits } = compiled.profile;
-    if (format === 'parquet') return splitParquet(source, to, caps, parquet);
+    if (format === 'parquet') {
+      const wanted = within && { start: within.start - shift, end: within.end - shift };
+      return splitParquet(source, to, caps, parquet, wanted);
+    }
     return splitXlsx({ source, options: xlsx, limits, caps }, compiled.columns!, to);
   }
 

@@ -201,6 +201,7 @@ function lineNormalizer(world: World, payloads: Map<string, string>, relational:
     reveal: () => Promise.reject(new ChartlyError('not_found', 'There are no keys here.')),
     quarantined: async () => ({ items: [], next: undefined }),
     quarantineSummary: async () => [],
+    decodedRow: async () => undefined,
     quarantinedRow: () => Promise.reject(new ChartlyError('not_found', 'There is no such row.')),
     close: async () => {},
   };

@@ -204,6 +204,7 @@ export interface ContractsV1 {
   Common_dimensions?: Dimensions;
   Common_measures?: Measures;
   Common_exact?: Exact;
+  Common_decoded_row?: DecodedRow;
   Common_counts?: Counts;
   ErrorCode?: ErrorCode;
   Problem?: Problem;
@@ -480,8 +481,9 @@ export interface LineageView {
      * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
      */
     compression?: 'gzip' | 'zstd' | 'zip';
+    decoded_row?: DecodedRow;
     /**
-     * the very bytes of the row (first 64 KiB), decoded; absent once the payload has expired
+     * the very bytes of the row (first 64 KiB), decoded; absent once the payload has expired, and where there is a decoded row
      */
     bytes_base64?: string;
     /**
@@ -506,6 +508,19 @@ export interface LineageView {
     ledger_seq: Uint64;
   };
   entries: LedgerEntryView[];
+}
+/**
+ * a row of a Parquet file or a workbook, whose byte range is that of what holds it, beside other rows
+ */
+export interface DecodedRow {
+  /**
+   * what the byte range is the range of
+   */
+  within: 'row_group' | 'sheet';
+  /**
+   * the row as JSON (first 64 Ki characters); absent when it cannot be read, or is not found within 30 seconds
+   */
+  json?: string;
 }
 /**
  * a registered version by its name, or a profile as it stands in a file
@@ -1234,8 +1249,9 @@ export interface QuarantinedRow {
    * how the payload is compressed; byte ranges are of what it holds (of several files of an archive: one after the other)
    */
   compression?: 'gzip' | 'zstd' | 'zip';
+  decoded_row?: DecodedRow;
   /**
-   * the first 64 KiB of the row, decoded; absent once the payload has expired
+   * the first 64 KiB of the row, decoded; absent once the payload has expired, and where there is a decoded row
    */
   bytes_base64?: string;
 }
