@@ -13,7 +13,7 @@ import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } fro
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { checkRetention } from './retention.ts';
-import { dialectOf, hasColumns, isTable } from './csv-dialect.ts';
+import { dialectOf, isDelimited, isTable } from './csv-dialect.ts';
 import { formatOf } from './lookup-file.ts';
 import { createTables } from './lookup-table.ts';
 import { fieldRules } from './lookup-uses.ts';
@@ -61,7 +61,7 @@ export function compileProfile(
   checkRetention(profile, problem);
   checkLookups(profile, problem);
   const tables = createTables(profile, details.length === 0 ? given.lookups : undefined);
-  const columns = hasColumns(profile) ? new Columns() : undefined;
+  const columns = isTable(profile) ? new Columns() : undefined;
   const checked = checkedPolicy(profile, problem);
   const policy =
     checked === undefined
@@ -141,7 +141,7 @@ function checkFormat(profile: Profile, problem: (pointer: string, message: strin
     else if (streamingSteps(select) === undefined) checkQuery(select, problem);
   }
   if (xml !== undefined && format !== 'xml') problem('/xml', notOf('xml', format));
-  if (csv !== undefined && !isTable(profile)) problem('/csv', notOf('csv', format));
+  if (csv !== undefined && !isDelimited(profile)) problem('/csv', notOf('csv', format));
   for (const own of ['parquet', 'xlsx'] as const) {
     if (profile[own] !== undefined && format !== own) problem(`/${own}`, notOf(own, format));
   }

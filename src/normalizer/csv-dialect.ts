@@ -10,13 +10,13 @@ export interface CsvDialect {
 export type Encoding = NonNullable<NonNullable<Profile['csv']>['encoding']>;
 
 /** The rows of the profile are records of texts, divided by a delimiter. */
-export function isTable({ format }: Pick<Profile, 'format'>): boolean {
+export function isDelimited({ format }: Pick<Profile, 'format'>): boolean {
   return format === 'csv' || format === 'tsv';
 }
 
-/** The rows of the profile are cells below a header, of texts or of typed values. */
-export function hasColumns(profile: Pick<Profile, 'format'>): boolean {
-  return profile.format === 'xlsx' || isTable(profile);
+/** The rows of the profile are cells below a header: texts, or of a spreadsheet typed values. */
+export function isTable(profile: Pick<Profile, 'format'>): boolean {
+  return profile.format === 'xlsx' || isDelimited(profile);
 }
 
 /** How the tables of a profile are written. */

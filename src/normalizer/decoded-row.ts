@@ -3,7 +3,7 @@ import type { Profile } from '#contracts';
 import { type BlobStore, decodePayload, layerOf, type Relational } from '#storage';
 import { CellError } from './cell-error.ts';
 import type { CompiledProfile } from './compile.ts';
-import { hasColumns } from './csv-dialect.ts';
+import { isTable } from './csv-dialect.ts';
 import { NumberText } from './json-rows.ts';
 import { Columns } from './path.ts';
 import type { RowPlace } from './record-rule.ts';
@@ -47,7 +47,7 @@ export async function decodedRow(
 
 /** Reads the payload as the normalizer does, up to the row. */
 async function findRow(profile: Profile, open: () => AsyncIterable<Uint8Array>, wanted: RowPlace): Promise<unknown> {
-  const columns = hasColumns(profile) ? new Columns() : undefined;
+  const columns = isTable(profile) ? new Columns() : undefined;
   const found: { row: unknown; passed: boolean } = { row: undefined, passed: false };
   const reading: CompiledProfile = {
     profile,

@@ -19,7 +19,7 @@ import { isXml, xmlFrame } from './infer-xml.ts';
 import { NumberText } from './json-rows.ts';
 import { Columns, isObject } from './path.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
-import { type CsvDialect, hasColumns } from './csv-dialect.ts';
+import { type CsvDialect, isTable } from './csv-dialect.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
 import { csvFields, splitCsv } from './split-csv.ts';
 
@@ -53,7 +53,7 @@ export async function inferProfile(input: InferInput): Promise<Inference> {
   const { frame, notes: frameNotes } = await findFrame(input);
   readers ??= timeReaders(readerOf);
   const collector = new Collector(readers);
-  const csv = hasColumns(frame);
+  const csv = isTable(frame);
   await eachRow(input, frame, (row, names) => {
     if (frame.format === 'xlsx') collector.addValue(namedCells(names, row as unknown[]));
     else if (csv) collector.addFields(names, row as string[]);
@@ -180,7 +180,7 @@ async function eachRow(
   frame: Frame,
   take: (row: unknown, names: readonly string[]) => boolean,
 ): Promise<void> {
-  const columns = hasColumns(frame) ? new Columns() : undefined;
+  const columns = isTable(frame) ? new Columns() : undefined;
   const typed = frame.format === 'parquet' || frame.format === 'xlsx';
   const state = { wanted: true };
   const reading: CompiledProfile = {
@@ -235,7 +235,7 @@ async function findKey(
   let seen = 0;
   await eachRow(input, frame, (row, names) => {
     const read = (guess: Guess): unknown =>
-      hasColumns(frame)
+      isTable(frame)
         ? (row as unknown[])[names.indexOf(String(guess.column.steps[0]))]
         : valueAt(row, guess.column.steps);
     return search.add(read) && ++seen < (input.limit ?? Infinity);

@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer';
 import type { Profile, ReasonCode } from '#contracts';
 import type { CompiledProfile } from './compile.ts';
 import { type DecodedPiece, isDamage, nextFile, type PayloadDamage } from '#storage';
-import { byteOrderMark, decoderOf, dialectOf, isTable } from './csv-dialect.ts';
+import { byteOrderMark, decoderOf, dialectOf, isDelimited } from './csv-dialect.ts';
 import { jsonRows } from './json-rows.ts';
 import type { Candidate, RowPlace } from './record-rule.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
@@ -128,7 +128,7 @@ type Take = (value: unknown, text: string | undefined, start: number, end: numbe
 
 function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
   const { profile } = compiled;
-  if (isTable(profile)) return csvSplitter(compiled, caps, take, fault);
+  if (isDelimited(profile)) return csvSplitter(compiled, caps, take, fault);
   if (profile.format === 'xml') return xmlSplitter(profile, caps, take, fault);
   if (profile.format === 'ndjson') return ndjsonSplitter(caps, take, fault);
   const { select } = profile;

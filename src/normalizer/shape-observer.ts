@@ -6,6 +6,7 @@
 import type { Profile } from '#contracts';
 import type { Failure } from './attempt.ts';
 import { isTable } from './csv-dialect.ts';
+import { cellText } from './table-header.ts';
 import type { CompiledProfile } from './compile.ts';
 import { NumberText } from './json-rows.ts';
 import { concealed, mask } from './mask.ts';
@@ -283,7 +284,7 @@ export function createShapeObserver(
 
   const seeCells = table ? tableWatcher() : undefined;
 
-  function tableWatcher(): (cells: readonly string[]) => void {
+  function tableWatcher(): (cells: readonly unknown[]) => void {
     const classify = cellClassifier(profile);
     let bound: readonly string[] | undefined;
     let nodesOf: Node[] = [];
@@ -298,7 +299,7 @@ export function createShapeObserver(
       root.objects++;
       for (let i = 0; i < nodesOf.length; i++) {
         const node = nodesOf[i]!;
-        const cell = cells[i]!;
+        const cell = cellText(cells[i]);
         const bit = classify(cell);
         if ((node.calm & bit) === 0) look(node, bit, cell);
         if (bit !== nullBit) node.count++;
@@ -311,7 +312,7 @@ export function createShapeObserver(
       rows++;
       place = at;
       failures = undefined;
-      if (seeCells !== undefined) seeCells(value as string[]);
+      if (seeCells !== undefined) seeCells(value as unknown[]);
       else if (isLooked()) see(root, value);
       else skimRow(value);
       return failures;
