@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Profile } from '#contracts';
-import { defaultCaps } from './row-sink.ts';
+import { defaultCaps, type RowSink } from './row-sink.ts';
+import { elementPath } from './select-element.ts';
+import { XmlSplitter } from './split-xml.ts';
 import { profileOf, run } from './testing.ts';
 
 const caps = { ...defaultCaps, rowBytes: 80, depth: 4 };
@@ -155,5 +157,79 @@ describe('XML', () => {
         expect(rejections[0]!.end).toBe(length);
       }
     }
+  });
+});
+
+interface Tree {
+  name: string;
+  attributes: string;
+  children: (Tree | string)[];
+}
+
+const { tree } = fc.letrec<{ tree: Tree; child: Tree | string }>((tie) => ({
+  child: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom('text', '&lt;', '<!-- <r><i/> -->', '<![CDATA[</r>]]>', '<?p <i> ?>', '\n', 'é'),
+    tie('tree'),
+  ),
+  tree: fc.record({
+    name: fc.constantFrom('r', 'i', 'a:i', 'x'),
+    attributes: fc.constantFrom('', ' id="1"', ' id=\'/>\' b=">"', ' \n id = "2" '),
+    children: fc.array(tie('child'), { maxLength: 4 }),
+  }),
+}));
+
+function rendered(node: Tree | string): string {
+  if (typeof node === 'string') return node;
+  const inside = node.children.map(rendered).join('');
+  return inside === ''
+    ? `<${node.name}${node.attributes}/>`
+    : `<${node.name}${node.attributes}>${inside}</${node.name} >`;
+}
+
+/** What a selection means, told the other way: by the names from the document down to an element. */
+function selected(
+  node: Tree | string,
+  above: readonly string[],
+  means: (names: readonly string[]) => boolean,
+): string[] {
+  if (typeof node === 'string') return [];
+  const names = [...above, node.name];
+  if (means(names)) return [rendered(node)];
+  return node.children.flatMap((child) => selected(child, names, means));
+}
+
+describe('a selection of any document', () => {
+  const local = (name: string | undefined): string | undefined => name?.replace('a:', '');
+  it.each<[select: string, means: (names: readonly string[]) => boolean]>([
+    ['/r/i', (n) => n.length === 2 && local(n[0]) === 'r' && local(n[1]) === 'i'],
+    ['/*/*', (n) => n.length === 2],
+    ['/r/*/a:i', (n) => n.length === 3 && n[0] === 'r' && n[2] === 'a:i'],
+    ['//i', (n) => local(n.at(-1)) === 'i'],
+    ['//r/x', (n) => n.at(-1) === 'x' && n.at(-2) === 'r'],
+    ['//r/r/*', (n) => n.length > 2 && n.at(-2) === 'r' && n.at(-3) === 'r'],
+  ])('by %s finds what it means, whole and once', (select, means) => {
+    fc.assert(
+      fc.property(tree, chunks, (node, sizes) => {
+        const bytes = Buffer.from(rendered(node));
+        const found: string[] = [];
+        const sink: RowSink = {
+          row: (part, from, to, start) => {
+            found.push(part.toString('utf8', from, to));
+            expect(bytes.subarray(start, start + to - from)).toEqual(part.subarray(from, to));
+          },
+          fault: (reason) => expect(reason).toBe('no_rows'),
+        };
+        const splitter = new XmlSplitter(sink, defaultCaps, elementPath(select)!);
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const end = at + sizes[i % sizes.length]!;
+          splitter.push(bytes.subarray(at, end), undefined);
+          at = end;
+        }
+        splitter.end();
+        expect(found).toEqual(selected(node, [], means));
+      }),
+      { numRuns: 300 },
+    );
   });
 });
