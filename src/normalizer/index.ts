@@ -218,6 +218,7 @@ export interface QuarantineFilter {
 
 export { checkProfile } from './compile.ts';
 export { isTable } from './csv-dialect.ts';
+export { type Concealer, createConcealer } from './conceal.ts';
 export { learnChange, learnShape } from './known-shape.ts';
 export { storable } from './mask.ts';
 export { type KnownShape, type Shape, typeNames } from './shape.ts';

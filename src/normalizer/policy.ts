@@ -169,13 +169,22 @@ function erasedOf(site: Site | undefined, attempt: Attempt): Failure {
   return { reason: 'subject_erased', rule: 'policy.subject', pointer, message, masked: concealed('') };
 }
 
-/** Hides what a pointer may hold: names of members come from payloads too. */
-export function pointerConcealer(): (pointer: string) => string {
+/** Hides what a name may hold: names of members come from payloads too. */
+export function nameConcealer(): (name: string) => string {
   const detect: Detect = createDetect();
-  return (pointer) => {
-    const plain = pointer.replaceAll('~1', '/').replaceAll('~0', '~');
-    const findings = detect(plain);
-    if (findings.length === 0) return pointer;
-    return `/${redacted(plain, findings, detect).slice(1).replaceAll('~', '~0')}`;
+  return (name) => {
+    const findings = detect(name);
+    return findings.length === 0 ? name : redacted(name, findings, detect);
   };
+}
+
+/** The same for the names in a pointer. */
+export function pointerConcealer(): (pointer: string) => string {
+  const conceal = nameConcealer();
+  const each = (step: string): string => {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    const left = conceal(name);
+    return left === name ? step : left.replaceAll('~', '~0').replaceAll('/', '~1');
+  };
+  return (pointer) => (pointer === '' ? '' : pointer.split('/').map(each).join('/'));
 }

@@ -10,7 +10,7 @@ import { cellText } from './table-header.ts';
 import type { CompiledProfile } from './compile.ts';
 import { NumberText } from './json-rows.ts';
 import { concealed, mask } from './mask.ts';
-import { pointerConcealer } from './policy.ts';
+import { nameConcealer, pointerConcealer } from './policy.ts';
 import type { RowPlace } from './record-rule.ts';
 import { cellClassifier, lookOf } from './shape-cells.ts';
 import {
@@ -161,6 +161,7 @@ export function createShapeObserver(
   // Under a policy no value is shown, and no name that may be one.
   const shown = profile.policy === undefined ? mask : concealed;
   const conceal = profile.policy === undefined ? (pointer: string): string => pointer : pointerConcealer();
+  const rename = profile.policy === undefined ? undefined : nameConcealer();
 
   function refuse(node: Node, mode: string, message: string, value: unknown): void {
     failures ??= [];
@@ -250,8 +251,9 @@ export function createShapeObserver(
   }
 
   /** The place of a field that is not the one expected. Undefined: too many places are watched. */
-  function fieldOf(node: Node, name: string): Node | undefined {
+  function fieldOf(node: Node, given: string): Node | undefined {
     if (node.members !== undefined) return node.members;
+    const name = rename === undefined ? given : rename(given);
     const found = node.find(name);
     return found < 0 ? newField(node, name) : node.kids[found];
   }

@@ -1,8 +1,8 @@
 /** What a repair would change, said before it is done. Nothing here writes to the tables that anybody reads. */
-import type { Analytics } from '#analytics';
+import type { Analytics, Cell, SectionChange } from '#analytics';
 import type { Profile, RecoveryPreview, ReplayPreview } from '#contracts';
 import { canonicalJson, ChartlyError, isoMs, sha256Hex } from '#kit';
-import type { AppliedProfile, Normalizer, Rehearsal } from '#normalizer';
+import { type AppliedProfile, type Concealer, createConcealer, type Normalizer, type Rehearsal } from '#normalizer';
 import type { Relational, Sql, StoredRecord } from '#storage';
 import { activeDocuments, activeSource, asActive, documentVersion, nextOrdinal } from './documents.ts';
 import { guardFor } from './drift-job.ts';
@@ -54,14 +54,15 @@ async function previewReplay(
   const guard = await guardFor(relational, tenantId, sourceId, profile);
   const rehearsal = await normalizer.rehearse({ tenantId, sourceId, payloads, profile, signal, guard, examples });
   return using(rehearsal, async () => {
-    const reports = await compareReports(deps, { tenantId, sourceId, after: rehearsal.store });
+    const conceal = createConcealer(profile.profile);
+    const reports = await compareReports(deps, { tenantId, sourceId, after: rehearsal.store }, conceal);
     const quarantine = rehearsal.reasons.map(({ reason_code, open, recovered, after }) => ({
       reason_code,
       before: open,
       recovered,
       after,
     }));
-    return { ...viewOf(sourceId, profile, rehearsal), quarantine, reports };
+    return { ...viewOf(sourceId, profile, rehearsal, conceal), quarantine, reports };
   });
 }
 
@@ -85,8 +86,9 @@ async function diffProfiles(
     const second = await deps.normalizer.rehearse({ ...common, profile, guard: await guardOf(b), base: first.store });
     return using(second, async () => {
       const stores = { before: first.store, after: second.store };
-      const reports = await compareReports(deps, { tenantId, sourceId, ...stores });
-      const view = viewOf(sourceId, b, second);
+      const conceal = createConcealer(b.profile);
+      const reports = await compareReports(deps, { tenantId, sourceId, ...stores }, conceal);
+      const view = viewOf(sourceId, b, second, conceal);
       return { ...view, compared_to: versionOf(a), quarantine: quarantineOf(first, second), reports };
     });
   });
@@ -146,10 +148,12 @@ async function using<T>({ store }: Rehearsal, work: () => Promise<T>): Promise<T
 async function compareReports(
   { relational, analytics }: PreviewDeps,
   task: Omit<Parameters<Analytics['compare']>[0], 'reports' | 'cells'>,
+  conceal: Concealer | undefined,
 ): Promise<ReplayPreview['reports']> {
   const rows = await activeDocuments(relational, task.tenantId, 'report');
   const reports = rows.map((row) => row.spec as Parameters<Analytics['compare']>[0]['reports'][number]);
-  return analytics.compare({ ...task, reports, cells });
+  const changes = await analytics.compare({ ...task, reports, cells });
+  return conceal === undefined ? changes : changes.map((change) => concealedCells(change, conceal));
 }
 
 /** A candidate as it would be applied: under its own ordinal when it is the active version, else as the newest. Errors: `profile_invalid`. */
@@ -194,7 +198,12 @@ async function onlySource(sql: Sql, tenantId: string, profileId: string): Promis
 
 type View = Omit<ReplayPreview, 'quarantine' | 'reports' | 'compared_to'>;
 
-function viewOf(sourceId: string, profile: AppliedProfile, { payloads, counts, changes }: Rehearsal): View {
+function viewOf(
+  sourceId: string,
+  profile: AppliedProfile,
+  { payloads, counts, changes }: Rehearsal,
+  conceal: Concealer | undefined,
+): View {
   const { examples: found, ...records } = changes;
   return {
     source_id: sourceId,
@@ -205,10 +214,44 @@ function viewOf(sourceId: string, profile: AppliedProfile, { payloads, counts, c
     examples: found.map(({ change, recordId, before, after }) => ({
       change,
       record_id: recordId,
-      ...(before === undefined ? {} : { before: fieldsOf(before) }),
+      ...(before === undefined ? {} : { before: fieldsOf(concealed(before, conceal)) }),
       ...(after === undefined ? {} : { after: fieldsOf(after) }),
     })),
   };
+}
+
+/** What other versions made may hold what this one's policy hides. */
+function concealed(record: StoredRecord, conceal: Concealer | undefined): StoredRecord {
+  if (conceal === undefined) return record;
+  const dimensions = Object.entries(record.dimensions).map(([name, text]) => [name, conceal(name, text)] as const);
+  // A number is shown or left out.
+  const isShown = (name: string, text: string): boolean => conceal(name, text) === text;
+  const exact = Object.entries(record.exact ?? {}).filter(([name, digits]) => isShown(name, digits));
+  const measures = Object.entries(record.measures).filter(([name, n]) =>
+    isShown(name, record.exact?.[name] ?? String(n)),
+  );
+  return {
+    ...record,
+    name: conceal('name', record.name),
+    dimensions: Object.fromEntries(dimensions),
+    measures: Object.fromEntries(measures),
+    exact: exact.length === 0 ? undefined : Object.fromEntries(exact),
+  };
+}
+
+/** Of cells what was there before, and of rows that will not be there any more what names them. */
+function concealedCells(change: SectionChange, conceal: Concealer): SectionChange {
+  const hide = (column: string, cell: Cell): Cell => {
+    const left = conceal(column, String(cell));
+    return cell === null || left === String(cell) ? cell : left;
+  };
+  const cells = change.cells.map(({ row, column, before, after }) => ({
+    row: after === null ? Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, hide(name, cell)])) : row,
+    column,
+    before: hide(column, before),
+    after,
+  }));
+  return { ...change, cells };
 }
 
 function versionOf({ profile, digest }: AppliedProfile): ReplayPreview['profile'] {
