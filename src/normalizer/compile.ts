@@ -1,4 +1,3 @@
-import { compile as compileQuery } from 'json-p3';
 import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import type { CanonicalRecord } from '#storage';
@@ -20,6 +19,7 @@ import { fieldRules } from './lookup-uses.ts';
 import type { Lookups } from './lookup-resources.ts';
 import { elementPath } from './select-element.ts';
 import { streamingSteps } from './select-path.ts';
+import { compileSelection, SelectionError } from './select-query.ts';
 import { parseRange } from './xlsx/range.ts';
 import { zoneOf } from './zone.ts';
 
@@ -217,11 +217,9 @@ function checkElementPath(select: string, problem: (pointer: string, message: st
 
 function checkQuery(select: string, problem: (pointer: string, message: string) => void, pointer = '/select'): void {
   try {
-    compileQuery(select);
+    compileSelection(select);
   } catch (error) {
-    problem(
-      pointer,
-      `this is no RFC 9535 JSONPath: ${(error as Error).message}; write the way to the rows, as $.features[*]`,
-    );
+    if (!(error instanceof SelectionError)) throw error;
+    problem(pointer, error.message);
   }
 }

@@ -9,7 +9,7 @@ import { createThreadMapper } from './thread-mapper.ts';
 export interface Mapper {
   /**
    * The batches of a payload, in order. `open` may be asked again for the same bytes. What it throws is thrown, and no batch is given after it;
-   * the last batch is given only once the bytes have ended. A consumer that stops early ends the mapping. Errors: `mapping_stalled`, `cancelled` after `close`.
+   * the last batch is given only once the bytes have ended. A consumer that stops early ends the mapping. Errors: `poisoned` when nothing comes of it for a minute, `cancelled` after `close`.
    * `vault` is asked under a policy that seals fields; what it throws is thrown.
    */
   map(task: MappingTask, open: () => AsyncIterable<Uint8Array>, vault?: Vault): AsyncGenerator<Batch, void, undefined>;
@@ -17,8 +17,9 @@ export interface Mapper {
 }
 
 /** `threads`: how many payloads are mapped at a time, each in a thread of its own; 0 maps in the calling thread. */
-export function createMapper({ threads, logger }: { threads: number; logger: Logger }): Mapper {
-  return threads === 0 ? inlineMapper : createThreadMapper({ threads, logger });
+export function createMapper(setting: { threads: number; logger: Logger; stalledMs?: number }): Mapper {
+  const { threads, logger, stalledMs = 60_000 } = setting;
+  return threads === 0 ? inlineMapper : createThreadMapper({ threads, logger, stalledMs });
 }
 
 const turnMs = 20;

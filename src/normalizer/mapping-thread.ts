@@ -5,8 +5,6 @@ import type { MappingTask } from './map-payload.ts';
 import { batchesAhead, chunksAhead, fromFailure, type FromThread, type ToThread } from './mapping-protocol.ts';
 import type { Vault } from './sealing.ts';
 
-/** A thread that reads nothing of a chunk for so long will not read it at all. */
-const stalledMs = 60_000;
 /** How long a thread may take to let go of a payload that is not wanted any more. */
 const abortMs = 5_000;
 
@@ -23,7 +21,11 @@ export class MappingThread {
   /** It has not ended, and may take another payload. */
   usable = true;
 
-  constructor() {
+  readonly #stalledMs: number;
+
+  /** A thread that owes something and is not heard of for `stalledMs` is given up. */
+  constructor(stalledMs: number) {
+    this.#stalledMs = stalledMs;
     this.#worker = new Worker(new URL('./mapping-worker.ts', import.meta.url), { resourceLimits });
     // An idle thread keeps nobody's process alive.
     this.#worker.unref();
@@ -33,7 +35,7 @@ export class MappingThread {
   }
 
   async *map(task: MappingTask, open: Open, vault: Vault | undefined): AsyncGenerator<Batch, void, undefined> {
-    const running = new TaskInThread({ open, vault }, (message, transfer) =>
+    const running = new TaskInThread({ open, vault, stalledMs: this.#stalledMs }, (message, transfer) =>
       this.#worker.postMessage(message, transfer),
     );
     this.#task = running;
@@ -69,6 +71,7 @@ type Post = (message: ToThread, transfer?: ArrayBuffer[]) => void;
 class TaskInThread {
   readonly #open: Open;
   readonly #vault: Vault | undefined;
+  readonly #stalledMs: number;
   readonly #post: Post;
   readonly #inbox: Batch[] = [];
   /** Which opening of the payload is being sent; chunks of it that were sent and not read, and whether all were sent. */
@@ -77,14 +80,17 @@ class TaskInThread {
   #sentAll = false;
   /** Batches received and not taken. */
   #untaken = 0;
+  /** The thread waits for keys. */
+  #asked = false;
   #ended = false;
   #failure: unknown;
   readonly #sleepers: (() => void)[] = [];
   #watch: NodeJS.Timeout | undefined;
 
-  constructor({ open, vault }: { open: Open; vault: Vault | undefined }, post: Post) {
-    this.#open = open;
-    this.#vault = vault;
+  constructor(from: { open: Open; vault: Vault | undefined; stalledMs: number }, post: Post) {
+    this.#open = from.open;
+    this.#vault = from.vault;
+    this.#stalledMs = from.stalledMs;
     this.#post = post;
   }
 
@@ -168,11 +174,14 @@ class TaskInThread {
 
   async #answer(question: Extract<FromThread, { type: 'ask' | 'keep' }>): Promise<void> {
     if (this.#vault === undefined) throw new ChartlyError('internal', 'A profile with a policy was given no keys.');
+    this.#asked = true;
     let keys: Awaited<ReturnType<Vault['subjectKeys']>> = [];
     if (question.type === 'ask') keys = await this.#vault.subjectKeys(question.subjects);
     else await this.#vault.keepTokens(question.tokens);
     // An answer to a payload that is not wanted any more would be taken for one to the next.
     if (this.#failure === undefined) this.#post({ type: 'answer', keys });
+    this.#asked = false;
+    this.#watchOver();
   }
 
   #change(): Promise<void> {
@@ -186,16 +195,16 @@ class TaskInThread {
   /** While the thread owes something it must be heard of now and then. */
   #watchOver(): void {
     clearTimeout(this.#watch);
-    const owes = (this.#unread > 0 || this.#sentAll) && this.#untaken < batchesAhead && !this.#ended;
-    if (!owes) return;
+    const owes = (this.#unread > 0 || this.#sentAll) && this.#untaken < batchesAhead;
+    if (!owes || this.#asked || this.#ended) return;
     this.#watch = setTimeout(() => {
       this.fail(
-        new ChartlyError('poisoned', `Mapping the payload made no progress in ${stalledMs / 1000} seconds.`, {
+        new ChartlyError('poisoned', `Mapping the payload made no progress in ${this.#stalledMs / 1000} seconds.`, {
           action:
             'Look for a rule of the profile that is too costly for these rows; correct it, and retry the dead letter.',
         }),
       );
-    }, stalledMs);
+    }, this.#stalledMs);
     this.#watch.unref();
   }
 }

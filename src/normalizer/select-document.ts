@@ -1,7 +1,9 @@
-import { compile } from 'json-p3';
+import type { JSONPathNode, JSONValue } from 'json-p3';
 import { decode, nesting } from './json-rows.ts';
 import { locate, newWanted, want } from './locate.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
+import { patternsTooCostly } from './pattern.ts';
+import { compileSelection, type Selection } from './select-query.ts';
 import { tooDeepMessage } from './split-json.ts';
 
 /**
@@ -9,7 +11,7 @@ import { tooDeepMessage } from './split-json.ts';
  * query's order. Every row's byte range is its own, read off the document after the query has run.
  */
 export function splitByQuery(sink: RowSink, caps: RowCaps, select: string): Splitter {
-  const query = compile(select);
+  const selection = compileSelection(select);
   let parts: Buffer[] = [];
   let size = 0;
   return {
@@ -31,13 +33,32 @@ export function splitByQuery(sink: RowSink, caps: RowCaps, select: string): Spli
       }
       const document = Buffer.concat(parts, size);
       parts = [];
-      selectRows(document, query, sink, caps);
+      selectRows(document, selection, sink, caps);
     },
     openFrom: () => 0,
   };
 }
 
-function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: RowSink, caps: RowCaps): void {
+/** A query may give one value many times over. */
+const mostNodes = 1 << 22;
+
+/** Undefined when there are too many, or its patterns take too long. */
+function nodesOf({ query, begin }: Selection, value: unknown): JSONPathNode[] | undefined {
+  begin();
+  const nodes: JSONPathNode[] = [];
+  try {
+    for (const node of query.lazyQuery(value as JSONValue)) {
+      if (nodes.length === mostNodes) return undefined;
+      nodes.push(node);
+    }
+  } catch (error) {
+    if (error === patternsTooCostly) return undefined;
+    throw error;
+  }
+  return nodes;
+}
+
+function selectRows(document: Buffer, selection: Selection, sink: RowSink, caps: RowCaps): void {
   const whole = (reason: Parameters<RowSink['fault']>[0], message: string) =>
     sink.fault(reason, 0, document.length, message);
   if (nesting(document, 0, document.length).deepest > caps.depth) return whole('too_deep', tooDeepMessage(caps.depth));
@@ -53,7 +74,9 @@ function selectRows(document: Buffer, query: ReturnType<typeof compile>, sink: R
       cut ? 'The payload ends before its JSON does.' : 'The payload is not valid JSON.',
     );
   }
-  const { nodes } = query.query(value as Parameters<typeof query.query>[0]);
+  const nodes = nodesOf(selection, value);
+  if (nodes === undefined)
+    return whole('row_too_large', 'The selection takes too long on this payload, or finds too many rows.');
   if (nodes.length === 0) return whole('no_rows', 'The selection of the profile found no rows in the payload.');
   const ascii = text.length === document.length ? text : undefined;
   const wanted = newWanted();

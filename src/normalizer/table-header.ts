@@ -4,10 +4,14 @@ import { NumberText } from './json-rows.ts';
 /** Names as they stand, trimmed; one that comes again gets a number, as `name_2`, so that no column is lost. */
 export function distinctNames(names: readonly string[]): string[] {
   const used = new Set<string>();
+  /** The number that the next column of a name tries, so that many of one name do not all count from the start. */
+  const next = new Map<string, number>();
   return names.map((raw) => {
     const name = raw.trim();
     let free = name;
-    for (let n = 2; used.has(free); n++) free = `${name}_${n}`;
+    let n = next.get(name) ?? 2;
+    for (; used.has(free); n++) free = `${name}_${n}`;
+    next.set(name, n);
     used.add(free);
     return free;
   });

@@ -168,6 +168,18 @@ describe('mapping threads', () => {
     await expect(refused).rejects.toMatchObject({ code: 'profile_invalid', details: [{ pointer: '/select' }] });
   });
 
+  it('give up a payload of which nothing comes, and take the next one', async () => {
+    // No chunk is gone through in a thousandth of a second.
+    const mapper = createMapper({ threads: 1, logger: silentLogger, stalledMs: 1 });
+    const payload = payloadOf(50_000);
+    await expect(all(mapped(payload, { mapper, chunk: payload.length }))).rejects.toMatchObject({
+      code: 'poisoned',
+      retryable: false,
+    });
+    await mapper.close();
+    expect(await all(mapped(payloadOf(10), { mapper: threads }))).toHaveLength(1);
+  });
+
   it('end what runs when they are closed', async () => {
     const mapper = createMapper({ threads: 1, logger: silentLogger });
     const payload = payloadOf(5_000);

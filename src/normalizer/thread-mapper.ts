@@ -5,7 +5,8 @@ import type { Mapper } from './mapper.ts';
 import { MappingThread } from './mapping-thread.ts';
 
 /** Threads that are started when they are first needed, and kept. A payload has its thread alone; the next one waits. */
-export function createThreadMapper({ threads, logger }: { threads: number; logger: Logger }): Mapper {
+export function createThreadMapper(setting: { threads: number; logger: Logger; stalledMs: number }): Mapper {
+  const { threads, logger, stalledMs } = setting;
   const idle: MappingThread[] = [];
   const all = new Set<MappingThread>();
   const waiting: (() => void)[] = [];
@@ -20,7 +21,7 @@ export function createThreadMapper({ threads, logger }: { threads: number; logge
     let thread = idle.pop();
     // One that died while it had nothing to do.
     while (thread?.usable === false) thread = idle.pop();
-    thread ??= new MappingThread();
+    thread ??= new MappingThread(stalledMs);
     all.add(thread);
     return thread;
   }

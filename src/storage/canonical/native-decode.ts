@@ -80,24 +80,39 @@ class BlockReader {
   }
 
   take(length: number): Buffer {
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return this.#bytes.subarray(this.#pass(length), this.#at);
   }
 
   text(): string {
-    return this.take(this.varUint()).toString('utf8');
+    const length = this.varUint();
+    return this.#bytes.toString('utf8', this.#pass(length), this.#at);
   }
 
   float64(): number {
-    return this.take(8).readDoubleLE(0);
+    return this.#bytes.readDoubleLE(this.#pass(8));
   }
 
+  /** Safe integers. */
   int64s(count: number): number[] {
-    return Array.from({ length: count }, () => Number(this.take(8).readBigInt64LE(0)));
+    const numbers: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = this.#pass(8);
+      numbers.push(this.#bytes.readInt32LE(at + 4) * 0x1_0000_0000 + this.#bytes.readUInt32LE(at));
+    }
+    return numbers;
   }
 
   hexes(count: number, width: number): string[] {
-    return Array.from({ length: count }, () => this.take(width).toString('hex'));
+    const texts: string[] = [];
+    for (let i = 0; i < count; i++) texts.push(this.#bytes.toString('hex', this.#pass(width), this.#at));
+    return texts;
+  }
+
+  /** Passes over bytes, and says where they began. */
+  #pass(length: number): number {
+    const from = this.#at;
+    this.#at += length;
+    return from;
   }
 
   /** A LowCardinality column with its version before it. */
@@ -126,6 +141,8 @@ class BlockReader {
     const size = this.int64s(1)[0]!;
     const words = Array.from({ length: size }, () => this.text());
     this.take(8);
-    return Array.from({ length: count }, () => words[this.take(width).readUIntLE(0, width)]!);
+    const texts: string[] = [];
+    for (let i = 0; i < count; i++) texts.push(words[this.#bytes.readUIntLE(this.#pass(width), width)]!);
+    return texts;
   }
 }
