@@ -43,11 +43,11 @@ export function splitByQuery(sink: RowSink, caps: RowCaps, select: string): Spli
 const mostNodes = 1 << 22;
 
 /** Undefined when there are too many, or its patterns take too long. */
-function nodesOf({ query, begin }: Selection, value: unknown): JSONPathNode[] | undefined {
-  begin();
+function nodesOf(selection: Selection, value: unknown): JSONPathNode[] | undefined {
+  selection.begin();
   const nodes: JSONPathNode[] = [];
   try {
-    for (const node of query.lazyQuery(value as JSONValue)) {
+    for (const node of selection.query.lazyQuery(value as JSONValue)) {
       if (nodes.length === mostNodes) return undefined;
       nodes.push(node);
     }
