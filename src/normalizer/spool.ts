@@ -107,7 +107,7 @@ function stored<T>(step: () => T): T {
     throw new ChartlyError(
       full ? 'disk_full' : 'storage_unavailable',
       full ? 'The temporary directory is full.' : `The temporary directory cannot be used (${code}).`,
-      { cause },
+      { cause, action: 'Let TMPDIR name a directory with room for the largest payload.' },
     );
   }
 }
