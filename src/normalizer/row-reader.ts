@@ -141,7 +141,7 @@ function splitterFor(compiled: CompiledProfile, caps: RowCaps, take: Take, fault
 
 function xmlSplitter(profile: Profile, caps: RowCaps, take: Take, fault: RowSink['fault']): Splitter {
   const path = elementPath(profile.select ?? defaultSelect)!;
-  const rows = xmlRows(take, fault, profile, () => splitter.decode);
+  const rows = xmlRows(take, fault, profile, () => splitter.bytes.encoding.decode);
   const splitter = new XmlSplitter({ row: rows, fault }, caps, path);
   return splitter;
 }

@@ -1,10 +1,9 @@
 import type { ReasonCode } from '#contracts';
-import type { Decoder } from './csv-dialect.ts';
 import { DoctypeScanner } from './doctype.ts';
-import { Carry, type RowCaps, type RowSink, type Splitter, tooLargeMessage } from './row-sink.ts';
+import { type RowCaps, type RowSink, type Splitter, tooLargeMessage } from './row-sink.ts';
 import { followPath, type ElementPath, type PathFollower } from './select-element.ts';
 import { tooDeepMessage } from './split-json.ts';
-import { declaredEncoding, narrowed, sniffedBytes, sniffEncoding, type XmlEncoding } from './xml-encoding.ts';
+import { XmlBytes } from './xml-bytes.ts';
 
 /** Where the scanner stands. */
 const inText = 0;
@@ -34,35 +33,17 @@ export class XmlSplitter implements Splitter {
   private readonly caps: RowCaps;
   private readonly path: PathFollower;
   private readonly doctype = new DoctypeScanner();
-  /** How bytes are text: known when the first line has been read. */
-  decode: Decoder;
-  private encoding: XmlEncoding;
-  /** The first bytes, until it is known whether they are UTF-16; after that, half a code unit. */
-  private head: Buffer | undefined = Buffer.alloc(0);
-  private half: Buffer = Buffer.alloc(0);
-  /** Where the text begins, behind a byte order mark. */
-  private firstUnit = 0;
+  /** The document so far; it knows how rows are text. */
+  readonly bytes: XmlBytes;
 
   private state = inText;
-  /** Code units before the chunk. */
-  private base = 0;
-  /** One byte for each code unit of the chunk, and its bytes as they came. */
-  private bytes: Buffer = Buffer.alloc(0);
-  private source: Buffer = Buffer.alloc(0);
-  private text: string | undefined;
-  /** The last two code units before the chunk. */
-  private before: number[] = [0, 0];
-
-  /** Of the markup under way; `start` counts code units. */
+  /** Of the markup under way. All places count code units. */
   private start = 0;
   private bang = '';
   private hash = 0;
   private nameLength = 0;
   private quote = 0;
   private slash = false;
-  /** From where in the chunk the bytes of a row, or of a tag that may begin one, are needed; -1: they are not. What came before is in `carry`. */
-  private keptFrom = -1;
-  private readonly carry: Carry;
 
   /** Of every open element its name, hashed, and what it met of the path. */
   private readonly hashes: number[] = [];
@@ -84,23 +65,23 @@ export class XmlSplitter implements Splitter {
     this.sink = sink;
     this.caps = caps;
     this.path = followPath(path);
-    this.carry = new Carry(caps.rowBytes);
-    this.encoding = sniffEncoding(Buffer.alloc(0)).encoding;
-    this.decode = this.encoding.decode;
+    this.bytes = new XmlBytes(caps.rowBytes);
   }
 
   push(chunk: Buffer, text: string | undefined): void {
-    if (this.head !== undefined) {
-      this.head = Buffer.concat([this.head, chunk]);
-      if (this.head.length >= sniffedBytes) this.begin();
-    } else this.take(chunk, text);
+    if (this.bytes.load(chunk, text)) this.read();
+  }
+
+  private read(): void {
+    this.scan();
+    this.bytes.finish();
   }
 
   end(): void {
-    if (this.head !== undefined) this.begin();
-    const { hashes, sink } = this;
-    if (this.half.length > 0) this.damage(this.base, 'The payload ends inside a character.');
-    const total = this.base * this.encoding.unit + this.half.length;
+    if (this.bytes.load(Buffer.alloc(0), undefined, true)) this.read();
+    const { hashes, sink, bytes } = this;
+    const { size: total, whole } = bytes.end();
+    if (!whole) this.damage(bytes.base, 'The payload ends inside a character.');
     if (this.state === damaged) sink.fault(this.damageReason, this.openFrom(), total, this.damageMessage);
     else if (this.state !== inText || hashes.length > 0)
       sink.fault('truncated', this.openFrom(), total, 'The payload ends before its XML does.');
@@ -111,43 +92,11 @@ export class XmlSplitter implements Splitter {
 
   openFrom(): number {
     const from = this.state === damaged ? this.damageStart : this.isRow ? this.rowStart : this.soundEnd;
-    return from * this.encoding.unit;
-  }
-
-  private begin(): void {
-    const { encoding, mark } = sniffEncoding(this.head!);
-    this.encoding = encoding;
-    this.decode = encoding.decode;
-    this.base = this.firstUnit = mark / encoding.unit;
-    const rest = this.head!.subarray(mark);
-    this.head = undefined;
-    this.take(rest, undefined);
-  }
-
-  private take(chunk: Buffer, text: string | undefined): void {
-    if (this.encoding.unit === 1) {
-      this.source = this.bytes = chunk;
-      this.text = text;
-    } else {
-      const joined = this.half.length === 0 ? chunk : Buffer.concat([this.half, chunk]);
-      const size = joined.length - (joined.length % 2);
-      this.half = Buffer.from(joined.subarray(size));
-      this.source = joined.subarray(0, size);
-      this.bytes = narrowed(this.source, this.encoding.bigEndian);
-    }
-    this.scan();
-    const { bytes, encoding, source } = this;
-    const size = bytes.length;
-    if (this.keptFrom >= 0) {
-      this.carry.add(source, this.keptFrom * encoding.unit, source.length);
-      this.keptFrom = 0;
-    }
-    if (size > 0) this.before = [size > 1 ? bytes[size - 2]! : this.before[1]!, bytes[size - 1]!];
-    this.base += size;
+    return from * this.bytes.encoding.unit;
   }
 
   private scan(): void {
-    const size = this.bytes.length;
+    const size = this.bytes.units.length;
     let i = 0;
     while (i < size) {
       switch (this.state) {
@@ -173,25 +122,25 @@ export class XmlSplitter implements Splitter {
         case damaged:
           return;
         default:
-          i = this.structure(i, this.bytes[i]!);
+          i = this.structure(i, this.bytes.units[i]!);
       }
     }
   }
 
   /** Up to the next markup. */
   private scanText(from: number): number {
-    const { bytes } = this;
-    const found = bytes.indexOf(0x3c, from);
-    const to = found < 0 ? bytes.length : found;
+    const { units } = this.bytes;
+    const found = units.indexOf(0x3c, from);
+    const to = found < 0 ? units.length : found;
     if (this.hashes.length === 0) {
       for (let i = from; i < to; i++) {
-        if (!isSpace(bytes[i]!))
-          return this.damage(this.base + i, 'There is text outside of the element that holds all others.');
+        if (!isSpace(units[i]!))
+          return this.damage(this.bytes.base + i, 'There is text outside of the element that holds all others.');
       }
     }
     if (found < 0) return to;
-    this.start = this.base + found;
-    if (!this.isRow) this.keptFrom = found;
+    this.start = this.bytes.base + found;
+    if (!this.isRow) this.bytes.keepFrom(found);
     this.state = atMarkup;
     return found + 1;
   }
@@ -221,7 +170,7 @@ export class XmlSplitter implements Splitter {
       this.bang = '';
     } else if (c === 0x3f) {
       this.state = inInstruction;
-      if (this.start > this.firstUnit) this.release();
+      if (this.start > this.bytes.first) this.release();
     } else if (c === 0x2f) {
       if (outside) return this.damage(this.start, 'There is an end tag without a start tag.');
       this.state = inCloseName;
@@ -253,12 +202,12 @@ export class XmlSplitter implements Splitter {
   }
 
   private scanName(from: number): number {
-    const { bytes } = this;
-    const size = bytes.length;
+    const { units } = this.bytes;
+    const size = units.length;
     let { hash } = this;
     let i = from;
     for (; i < size; i++) {
-      const c = bytes[i]!;
+      const c = units[i]!;
       if (c === 0x3e || c === 0x2f || c === 0x3c || c === 32 || c === 10 || c === 13 || c === 9) break;
       hash = (Math.imul(hash, 31) + c) | 0;
     }
@@ -274,10 +223,10 @@ export class XmlSplitter implements Splitter {
 
   /** Behind the name of a start tag, up to its end. */
   private scanTag(from: number): number {
-    const { bytes } = this;
+    const { units } = this.bytes;
     let { quote, slash } = this;
-    for (let i = from; i < bytes.length; i++) {
-      const c = bytes[i]!;
+    for (let i = from; i < units.length; i++) {
+      const c = units[i]!;
       if (quote !== 0) {
         if (c === quote) quote = 0;
       } else if (c === 0x3e) {
@@ -291,42 +240,33 @@ export class XmlSplitter implements Splitter {
     }
     this.quote = quote;
     this.slash = slash;
-    return bytes.length;
+    return units.length;
   }
 
   /** To a `>` with these two units before it, and the markup of at least this length. */
   private scanTo(from: number, first: number | undefined, second: number, least: number): number {
-    const { bytes } = this;
-    for (let at = bytes.indexOf(0x3e, from); at >= 0; at = bytes.indexOf(0x3e, at + 1)) {
-      if (this.base + at + 1 - this.start < least || this.unitAt(at - 1) !== second) continue;
-      if (first !== undefined && this.unitAt(at - 2) !== first) continue;
-      if (this.state === inInstruction && this.start === this.firstUnit) return this.finishDeclaration(at + 1);
+    const { units } = this.bytes;
+    for (let at = units.indexOf(0x3e, from); at >= 0; at = units.indexOf(0x3e, at + 1)) {
+      if (this.bytes.base + at + 1 - this.start < least || this.bytes.at(at - 1) !== second) continue;
+      if (first !== undefined && this.bytes.at(at - 2) !== first) continue;
+      if (this.state === inInstruction && this.start === this.bytes.first) return this.finishDeclaration(at + 1);
       this.state = inText;
       return at + 1;
     }
-    return bytes.length;
-  }
-
-  private unitAt(index: number): number {
-    return index >= 0 ? this.bytes[index]! : this.before[2 + index]!;
+    return units.length;
   }
 
   /** The first line says how the bytes are text. */
   private finishDeclaration(end: number): number {
     this.state = inText;
-    const kept = this.kept(end);
-    this.release();
-    const text = kept === undefined ? '' : (this.decode(kept, 0, kept.length) ?? '');
-    if (!/^<\?xml\s/.test(text)) return end;
-    const encoding = declaredEncoding(text, this.encoding);
-    if (encoding === undefined)
+    const known = this.bytes.declare(end);
+    this.bytes.release();
+    if (!known)
       return this.damage(
         0,
         'The encoding that the XML declares is not read: UTF-8, UTF-16, ISO-8859, Windows-125x and KOI8 are. Have the upstream send UTF-8.',
         'invalid_utf8',
       );
-    this.encoding = encoding;
-    this.decode = encoding.decode;
     return end;
   }
 
@@ -352,7 +292,7 @@ export class XmlSplitter implements Splitter {
         if (this.slash) return this.emitRow(end);
       } else {
         this.release();
-        this.soundEnd = this.base + end;
+        this.soundEnd = this.bytes.base + end;
         this.emptyContainer ||= this.path.isAlmost(met);
       }
     }
@@ -367,67 +307,47 @@ export class XmlSplitter implements Splitter {
     if (this.hashes.pop() !== this.hash) return this.damage(this.start, 'An end tag does not match its start tag.');
     this.met.pop();
     this.state = inText;
-    if (!this.isRow) this.soundEnd = this.base + end;
+    if (!this.isRow) this.soundEnd = this.bytes.base + end;
     else if (this.hashes.length === this.rowDepth) return this.emitRow(end);
     return end;
   }
 
   private emitRow(end: number): number {
-    const { carry, caps, sink } = this;
-    const { unit } = this.encoding;
-    const size = (this.base + end - this.rowStart) * unit;
+    const { bytes, caps, sink } = this;
+    const { unit } = bytes.encoding;
+    const size = (bytes.base + end - this.rowStart) * unit;
     const start = this.rowStart * unit;
-    const from = this.keptFrom * unit;
     this.rows++;
     this.isRow = false;
-    this.keptFrom = -1;
-    this.soundEnd = this.base + end;
+    this.soundEnd = bytes.base + end;
     if (size > caps.rowBytes) sink.fault('row_too_large', start, start + size, tooLargeMessage(size, caps.rowBytes));
     else if (this.deepest > caps.depth) sink.fault('too_deep', start, start + size, tooDeepMessage(caps.depth));
-    else if (carry.length === 0) sink.row(this.source, from, end * unit, start, unit === 1 ? this.text : undefined);
-    else {
-      carry.add(this.source, from, end * unit);
-      const whole = carry.take();
-      sink.row(whole, 0, whole.length, start);
-    }
-    carry.clear();
+    else bytes.handOver(end, (part, from, to, text) => sink.row(part, from, to, start, text));
+    bytes.release();
     return end;
   }
 
-  /** What has been kept, up to an index of the chunk; undefined when that was too much. */
-  private kept(end: number): Buffer | undefined {
-    const { carry, encoding, source } = this;
-    const part = source.subarray(this.keptFrom * encoding.unit, end * encoding.unit);
-    if (carry.length + part.length > this.caps.rowBytes) return undefined;
-    if (carry.length === 0) return part;
-    const before = carry.take();
-    carry.add(before, 0, before.length);
-    return Buffer.concat([before, part]);
-  }
-
   private name(end: number): string | undefined {
-    const kept = this.kept(end);
-    const { unit } = this.encoding;
+    const kept = this.bytes.kept(end);
+    const { unit, decode } = this.bytes.encoding;
     return kept === undefined || this.nameLength > nameCap
       ? undefined
-      : this.decode(kept, unit, unit * (1 + this.nameLength));
+      : decode(kept, unit, unit * (1 + this.nameLength));
   }
 
   private release(): void {
-    if (this.isRow) return;
-    this.keptFrom = -1;
-    this.carry.clear();
+    if (!this.isRow) this.bytes.release();
   }
 
   private damage(at: number, message: string, reason: ReasonCode = 'parse_error'): number {
-    if (this.state === damaged) return this.bytes.length;
+    if (this.state === damaged) return this.bytes.units.length;
     this.damageStart = this.isRow ? this.rowStart : at;
     this.damageReason = reason;
     this.damageMessage = reason === 'parse_error' ? `The payload is not well-formed XML. ${message}` : message;
     this.state = damaged;
     this.isRow = false;
     this.release();
-    return this.bytes.length;
+    return this.bytes.units.length;
   }
 }
 
