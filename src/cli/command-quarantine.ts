@@ -85,7 +85,7 @@ function countRow({ source_id, reason_code, count: rows }: QuarantineCount): str
   return [source_id, reason_code, count(rows)];
 }
 
-function describe(io: Io, { record, bytes_base64, compression, decoded_row }: QuarantinedRow): string {
+function describe(io: Io, { record, bytes_base64, compression, decoded_row, withheld }: QuarantinedRow): string {
   const head = fields(io, [
     ['id', record.quarantine_id],
     ['source', record.source_id],
@@ -103,6 +103,7 @@ function describe(io: Io, { record, bytes_base64, compression, decoded_row }: Qu
     ['next', record.recovery],
   ]);
   if (decoded_row !== undefined) return head + decodedText(io, decoded_row);
+  if (withheld === true) return head + withheldText(io);
   return head + rawBytes(io, bytes_base64, record.byte_end - record.byte_start, compression);
 }
 
@@ -128,6 +129,11 @@ const holders: Record<DecodedRow['within'], string> = { row_group: 'row group', 
 export function decodedText(io: Io, { json }: DecodedRow): string {
   if (json === undefined) return `\n${paint(io, 'dim', 'the row cannot be read')}\n`;
   return `\n${paint(io, 'dim', 'the row, decoded:')}\n${printable(json, { lines: true })}\n`;
+}
+
+/** Instead of bytes that the caller's role may not see. */
+export function withheldText(io: Io): string {
+  return `\n${paint(io, 'dim', 'the bytes are not shown: the profile has a policy, and they need the role operator')}\n`;
 }
 
 /** The bytes of a row under a heading; what a terminal would act upon is made visible. */

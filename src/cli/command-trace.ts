@@ -10,7 +10,7 @@ import {
   type CommandContext,
   type ConnectionOptions,
 } from './command.ts';
-import { byteRange, decodedText, rawBytes, rowNumber } from './command-quarantine.ts';
+import { byteRange, decodedText, rawBytes, rowNumber, withheldText } from './command-quarantine.ts';
 import { entryColumns, entryRow } from './ledger-table.ts';
 import type { Io } from './io.ts';
 import { fields, table } from './table.ts';
@@ -61,9 +61,11 @@ function describe(io: Io, { record, raw, profile, run, batch, entries }: Lineage
       ['content type', raw.content_type],
       ['row', `${rowNumber(raw.row, raw.decoded_row)}, ${byteRange(raw, raw.compression, raw.decoded_row)}`],
     ]),
-    raw.decoded_row === undefined
-      ? rawBytes(io, raw.bytes_base64, raw.byte_end - raw.byte_start, raw.compression)
-      : decodedText(io, raw.decoded_row),
+    raw.withheld === true
+      ? withheldText(io)
+      : raw.decoded_row === undefined
+        ? rawBytes(io, raw.bytes_base64, raw.byte_end - raw.byte_start, raw.compression)
+        : decodedText(io, raw.decoded_row),
     heading('made by'),
     fields(io, [
       ['profile', `${profile.id}@${profile.version}, digest ${profile.digest}`],

@@ -3,10 +3,13 @@ import { findArtifact, findPayload } from './artifact-store.ts';
 import type { GatewayDeps } from './deps.ts';
 import { Download, endpoint, type Endpoint } from './endpoint.ts';
 import { shaped } from './parameters.ts';
+import { maySeePayload } from './raw-access.ts';
 
 const blob = { sha256: shaped('sha256', 'SHA-256 of the content') };
 
-export function artifactRoutes({ relational, blobs }: GatewayDeps): Endpoint[] {
+export function artifactRoutes(deps: GatewayDeps): Endpoint[] {
+  const { relational, blobs } = deps;
+
   async function sizeOf(bucket: string, sha256: string): Promise<number> {
     const info = await blobs.stat(bucket, sha256);
     if (info === undefined) throw new ChartlyError('not_found', 'The stored bytes are gone.');
@@ -51,8 +54,13 @@ export function artifactRoutes({ relational, blobs }: GatewayDeps): Endpoint[] {
       action: 'read',
       params: blob,
       response: { description: 'The bytes', media: ['application/octet-stream'] },
-      handler: async ({ tenantId, params: { sha256 } }) => {
+      handler: async ({ principal, tenantId, params: { sha256 } }) => {
         const { bucket, contentType } = await findPayload(relational, tenantId, sha256);
+        if (!(await maySeePayload(deps, principal, sha256)))
+          throw new ChartlyError(
+            'forbidden',
+            'The payload is of a source with a policy: its bytes need the role operator.',
+          );
         const size = await sizeOf(bucket, sha256);
         return new Download({
           body: blobs.read(bucket, sha256),

@@ -4,6 +4,7 @@ import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { choiceOf } from './profile-choice.ts';
 import { defaultLimit, oneOf, page, shaped } from './parameters.ts';
+import { maySeePayload } from './raw-access.ts';
 import { shownRow } from './routes-records.ts';
 
 const reasons = schemas['quarantine/reason-codes'].oneOf.map((reason) => reason.const as ReasonCode);
@@ -28,7 +29,8 @@ const filterOf = ({ source, reason, run, state }: FilterQuery): QuarantineFilter
   state,
 });
 
-export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): Endpoint[] {
+export function quarantineRoutes(deps: GatewayDeps): Endpoint[] {
+  const { normalizer, orchestrator } = deps;
   return [
     endpoint('listQuarantine', {
       method: 'GET',
@@ -65,9 +67,10 @@ export function quarantineRoutes({ normalizer, orchestrator }: GatewayDeps): End
       action: 'read',
       params: { quarantine_id: shaped('record_id', 'id of the quarantine record') },
       response: { description: 'The row', contract: 'api/quarantined-row' },
-      handler: async ({ tenantId, params }) => {
+      handler: async ({ principal, tenantId, params }) => {
         const { record, bytes, compression, decoded } = await normalizer.quarantinedRow(tenantId, params.quarantine_id);
-        return { record, compression, ...shownRow(bytes, decoded) };
+        const isSeen = await maySeePayload(deps, principal, record.raw_sha256);
+        return { record, compression, ...(isSeen ? shownRow(bytes, decoded) : { withheld: true }) };
       },
     }),
     endpoint('previewRecovery', {

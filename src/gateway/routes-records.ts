@@ -3,9 +3,11 @@ import type { DecodedRow } from '#normalizer';
 import type { GatewayDeps } from './deps.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { shaped } from './parameters.ts';
+import { maySeePayload } from './raw-access.ts';
 import { entryView } from './routes-audit.ts';
 
-export function recordRoutes({ audit, normalizer }: GatewayDeps): Endpoint[] {
+export function recordRoutes(deps: GatewayDeps): Endpoint[] {
+  const { audit, normalizer } = deps;
   return [
     endpoint('getLineage', {
       method: 'GET',
@@ -15,15 +17,20 @@ export function recordRoutes({ audit, normalizer }: GatewayDeps): Endpoint[] {
       action: 'read',
       params: { record_id: shaped('record_id', 'id of the record') },
       response: { description: 'The lineage', contract: 'api/lineage' },
-      handler: async ({ tenantId, params }) => {
+      handler: async ({ principal, tenantId, params }) => {
         const lineage = await audit.lineage(tenantId, params.record_id);
         const { bytes, sha256, byte_start: start, byte_end: end, row } = lineage.raw;
         const ref = { sha256, profile: lineage.profile, start, end, row };
+        if (!(await maySeePayload(deps, principal, sha256))) return lineageView(withheld(lineage), undefined);
         const decoded = bytes === undefined ? undefined : await normalizer.decodedRow(tenantId, ref);
         return lineageView(lineage, decoded);
       },
     }),
   ];
+}
+
+function withheld({ raw, ...rest }: Lineage): Lineage & { raw: { withheld: true } } {
+  return { ...rest, raw: { ...raw, bytes: undefined, withheld: true } };
 }
 
 function lineageView({ record, raw, profile, run, batch, entries }: Lineage, decoded: DecodedRow | undefined) {

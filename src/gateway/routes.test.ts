@@ -314,6 +314,38 @@ describe('bytes', () => {
     expect(response.headers['x-chartly-manifest-sha256']).toBe(sha256Hex(canonicalJson(kept.json())));
   });
 
+  it('of payloads are not for viewers where the profile of their source has a policy', async () => {
+    const { relational } = house.deps;
+    const document = async (kind: string, id: string, spec: unknown): Promise<void> => {
+      await relational.execute(
+        `insert into document (tenant_id, kind, document_id, ordinal, version, digest, spec, active, applied_by)
+         values ('default', $1, $2, 1, '1.0.0', $2, $3, true, 'cli')`,
+        [kind, id, JSON.stringify(spec)],
+      );
+    };
+    await document('source', 'earthquakes', { source: 'earthquakes', profile: 'guarded' });
+    await document('profile', 'guarded', { profile: 'guarded', policy: {} });
+    await relational.execute(
+      `insert into raw_ref select tenant_id, source_id, run_id, page + 1, request_key, bucket, key, $1, content_type, size, captured_at from raw_ref limit 1`,
+      [(await house.deps.normalizer.quarantinedRow('default', house.quarantineId)).record.raw_sha256],
+    );
+    const ask = (url: string, role: Role) =>
+      house.gateway.app.inject({ url, headers: { authorization: `Bearer ${house.keys[role]}` } });
+    const [raw, lineage, row] = [
+      `/v1/raw/${house.raw.sha256}`,
+      `/v1/records/${house.recordId}/lineage`,
+      `/v1/quarantine/${house.quarantineId}`,
+    ];
+    expect((await ask(raw, 'viewer')).json()).toMatchObject({ code: 'forbidden' });
+    expect((await ask(raw, 'operator')).statusCode).toBe(200);
+    const shown = (await ask(lineage, 'viewer')).json<{ raw: Record<string, unknown> }>();
+    expect([shown.raw.withheld, shown.raw.bytes_base64]).toEqual([true, undefined]);
+    expect((await ask(lineage, 'operator')).json()).toMatchObject({ raw: { bytes_base64: expect.any(String) } });
+    expect((await ask(row, 'viewer')).json()).toEqual({ record: expect.any(Object), withheld: true });
+    expect((await ask(row, 'operator')).json()).toHaveProperty('bytes_base64');
+    await relational.execute(`delete from document`);
+  });
+
   it('belong to a tenant: another one sees nothing', async () => {
     const { secret } = await house.deps.auth.createKey('other', 'cli', { name: 'x', role: 'admin' });
     for (const url of [

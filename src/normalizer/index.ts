@@ -155,6 +155,8 @@ export interface ScanTask {
   tenantId: string;
   payloads: readonly {
     sourceId: string;
+    /** Its bytes are not to be read any more. */
+    expired: boolean;
     raw: Pick<RawRef, 'bucket' | 'sha256' | 'captured_at'>;
     profile: Profile | undefined;
   }[];

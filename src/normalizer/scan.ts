@@ -34,7 +34,7 @@ export async function scan(deps: ScanDeps, task: ScanTask): Promise<ScanResult> 
     items: [],
     exports: [],
   };
-  for (const { sourceId, raw, profile } of payloads) {
+  for (const { sourceId, raw, profile, expired } of payloads) {
     if (result.payloads > 0 && performance.now() >= until) break;
     result.payloads++;
     const source = sources.get(sourceId) ?? { tally: createTally(sourceId, byName.plain), since: undefined };
@@ -42,7 +42,8 @@ export async function scan(deps: ScanDeps, task: ScanTask): Promise<ScanResult> 
     source.tally.begin({ sha256: raw.sha256, capturedAt: raw.captured_at });
     const open = (): AsyncIterable<Uint8Array> => deps.blobs.read(raw.bucket, raw.sha256);
     try {
-      result.bytes += await scanPayload({ open, profile, detectors, signal }, source.tally);
+      if (expired) result.missing++;
+      else result.bytes += await scanPayload({ open, profile, detectors, signal }, source.tally);
     } catch (error) {
       // Retention may have taken it: its records may stand still.
       if (!(error instanceof ChartlyError) || error.code !== 'not_found') throw error;

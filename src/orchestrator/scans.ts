@@ -34,8 +34,9 @@ async function scan(
   const profiles = await profilesOf(relational, tenantId);
   const result = await normalizer.scan({
     tenantId,
-    payloads: payloads.map(({ source_id: sourceId, bucket, sha256, captured_at }) => ({
+    payloads: payloads.map(({ source_id: sourceId, bucket, sha256, captured_at, expired }) => ({
       sourceId,
+      expired,
       raw: { bucket, sha256, captured_at },
       profile: profiles.get(sourceId),
     })),
@@ -53,6 +54,8 @@ interface Payload extends Record<string, unknown> {
   bucket: string;
   sha256: string;
   captured_at: string;
+  /** By retention: its bytes are not to be read, though they may still be there. */
+  expired: boolean;
 }
 
 /** Every distinct payload of a source, by its first capture in the range; and how many there are from the cursor on. */
@@ -63,7 +66,7 @@ async function payloadsOf(
 ): Promise<{ payloads: Payload[]; total: number }> {
   const [source, sha256] = after === undefined ? [null, null] : fromCursor(after);
   const rows = await sql.query<Payload & { total: string }>(
-    `select source_id, bucket, sha256, min(captured_at) as captured_at, count(*) over () as total from raw_ref
+    `select source_id, bucket, sha256, min(captured_at) as captured_at, bool_and(expired_at is not null) as expired, count(*) over () as total from raw_ref
      where tenant_id = $1 and ($2::text is null or source_id = $2)
        and ($3::timestamptz is null or captured_at >= $3::timestamptz) and ($4::timestamptz is null or captured_at < $4::timestamptz)
        and ($5::text is null or (source_id, sha256) > ($5, $6))

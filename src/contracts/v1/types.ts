@@ -491,6 +491,10 @@ export interface LineageView {
      */
     blob_verified?: boolean;
     expired_at?: Timestamp;
+    /**
+     * the bytes are not shown: the source's profile has a policy, and they need the role operator
+     */
+    withheld?: true;
   };
   profile: {
     id: Id;
@@ -1254,6 +1258,10 @@ export interface QuarantinedRow {
    * the first 64 KiB of the row, decoded; absent once the payload has expired, and where there is a decoded row
    */
   bytes_base64?: string;
+  /**
+   * the bytes are not shown: the source's profile has a policy, and they need the role operator
+   */
+  withheld?: true;
 }
 /**
  * One failing candidate and rule. `quarantine_id` is a function of the row and the rule, so a repeat changes nothing.
