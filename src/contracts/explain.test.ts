@@ -48,6 +48,10 @@ describe('a value that breaks its contract', () => {
     expect(explain('profiles/profile', profile({ ...rule, ts: { format: 'iso' } }))).toEqual([
       '/records/0/ts: one of these is missing: path, const, cel, lookup',
     ]);
+    const several = profile({ ...rule, ts: { path: 't', lookup: { in: 'a', key: 'b', field: 'c' } } });
+    expect(explain('profiles/profile', several)).toEqual([
+      '/records/0/ts: only one of these may stand here: path, const, cel, lookup',
+    ]);
     expect(explain('reports/query', { name: 'e' })).toEqual([
       ': the field kind is missing; write kind: metric or event or entity',
       ': one of these is missing: aggregates, select',

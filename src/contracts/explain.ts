@@ -50,8 +50,13 @@ function settleUnion(union: ErrorObject, errors: ErrorObject[], extra: Violation
   // `required` asks nothing of what has no fields: that it is none of these has been said.
   if (needs.every(Boolean) && !isObject(union.data)) return others.filter((error) => !inForm(error));
   if ((union.params as { passingSchemas?: unknown }).passingSchemas) {
-    say(at, needs.every(Boolean) ? `only one of these may stand here: ${needs.join(', ')}` : 'has more than one form');
-    return others;
+    if (!needs.every(Boolean)) {
+      say(at, 'has more than one form');
+      return others;
+    }
+    say(at, `only one of these may stand here: ${needs.join(', ')}`);
+    // That the others are missing is as it should be.
+    return others.filter((error) => !inForm(error));
   }
   if (needs.every(Boolean)) {
     const misspelt = others.some((e) => e.instancePath === at && suggestionOf(e) !== undefined);

@@ -190,7 +190,7 @@ function checkCombined({ dedupe, records }: Profile, problem: (pointer: string, 
     if (!names.has(name))
       problem(
         `/dedupe/combine${pointerTo([name])}`,
-        `no record rule has such a number; there are ${[...names].join(', ')}`,
+        `no record rule has such a number; there are ${names.size === 0 ? 'none' : [...names].join(', ')}`,
       );
   }
 }

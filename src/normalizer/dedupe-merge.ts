@@ -14,7 +14,7 @@ export interface MergeLimits {
   weight: number;
 }
 
-const defaultLimits: MergeLimits = { records: 250_000, weight: 64 << 20 };
+const defaultLimits: MergeLimits = { records: 200_000, weight: 32 << 20 };
 
 type Combine = NonNullable<NonNullable<Profile['dedupe']>['combine']>;
 type Way = Combine[string];

@@ -189,6 +189,6 @@ it('refuses what cannot be compared or combined, once', () => {
   expect(problems({ keep: 'greatest' })).toEqual([expect.stringMatching(/^\/dedupe /)]);
   expect(problems({ keep: 'last', by: 'a' })).toEqual([expect.stringMatching(/^\/dedupe/)]);
   expect(problems({ keep: 'merge', combine: { nope: 'sum' } })).toEqual([
-    '/dedupe/combine/nope no record rule has such a number; there are ',
+    '/dedupe/combine/nope no record rule has such a number; there are none',
   ]);
 });

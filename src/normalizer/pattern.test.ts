@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
+import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
 import type { ChartlyError } from '#kit';
 import type { Replacement, Rule } from '#contracts';
@@ -121,6 +122,10 @@ describe('what is refused when the profile is compiled', () => {
     [{ matches: String.raw`(a)\1` }, /^matches .*no back-references/],
     [{ matches: 'a{1001}' }, /^matches .*invalid repeat count at `\{1001\}`/],
     [{ matches: '(?:abcdefghij){200}' }, /^matches the pattern is too large: it compiles to \d+ instructions/],
+    [
+      { matches: '(?:(?:[a-z]{90}[0-9]?){90}x)+' },
+      /^matches the pattern is too large: it compiles to \d+ instructions/,
+    ],
     [{ replace: [{ pattern: '[', with: '' }] }, /^replace\/0\/pattern .*missing closing \]/],
     [{ replace: [{ pattern: 'a*', with: '' }] }, /^replace\/0\/pattern .*write \+ instead of \*/],
     [{ replace: [{ pattern: '(a)', with: '$2' }] }, /^replace\/0\/with .*1 groups.*\$2/],
@@ -132,6 +137,41 @@ describe('what is refused when the profile is compiled', () => {
 });
 
 describe('what is hostile', () => {
+  it('is told to be too large before it is compiled, and what is not is compiled', () => {
+    const atom = fc.constantFrom('a', '[a-z]', '.', String.raw`\d`, String.raw`\p{L}`, '(?:ab)', '[]x]');
+    const times = fc.constantFrom('', '', '?', '*', '{3}', '{2,30}', '{0,99}', '{90}');
+    const piece = fc.tuple(atom, times).map((parts) => parts.join(''));
+    const inner = fc.array(piece, { minLength: 1, maxLength: 4 }).map((parts) => `(?:${parts.join('')})`);
+    const pattern = fc.array(
+      fc.tuple(fc.oneof(piece, inner), times).map(([a, b]) => (/[*?}]$/.test(a) ? a : a + b)),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    );
+    fc.assert(
+      fc.property(pattern, (parts) => {
+        const source = parts.join('');
+        let cost: number | string;
+        try {
+          cost = compilePattern(source).cost;
+        } catch (error) {
+          cost = (error as Error).message;
+        }
+        let real = Infinity;
+        try {
+          real = RE2JS.compile(source).programSize();
+        } catch {
+          // More than 1000 repetitions inside each other are none to the engine.
+          expect(typeof cost).toBe('string');
+          return;
+        }
+        if (real <= 1000) expect(cost).toBe(real);
+        else expect(cost).toMatch(/^the pattern is too large/);
+      }),
+    );
+  });
+
   it('ends on patterns and texts that stall engines which backtrack', async () => {
     const patterns = [
       String.raw`^(a+)+$`,

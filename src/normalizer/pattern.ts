@@ -42,13 +42,12 @@ export function compilePattern(source: string): Pattern {
 }
 
 function create(source: string): Pattern {
+  const expected = roughSize(source);
+  // What would be a hundred times too large is not even tried.
+  if (expected > 4 * maxProgram) throw tooLarge(expected);
   const re = parse(source);
   const cost = re.programSize();
-  if (cost > maxProgram) {
-    throw new PatternError(
-      `the pattern is too large: it compiles to ${cost} instructions, and ${maxProgram} are the most; repeat less than {${maxProgram}}`,
-    );
-  }
+  if (cost > maxProgram) throw tooLarge(cost);
   const groups = re.groupCount();
   return {
     cost,
@@ -72,6 +71,32 @@ function create(source: string): Pattern {
     },
     matcher: (text) => re.matcher(text),
   };
+}
+
+function tooLarge(instructions: number): PatternError {
+  return new PatternError(
+    `the pattern is too large: it compiles to ${instructions} instructions, and ${maxProgram} are the most; write fewer or smaller repetitions {n}`,
+  );
+}
+
+const sizePart = /\\(?:[pPx]\{[^}]*\}|.)|\[\]?(?:\\.|[^\]\\])*\]|\{(\d{1,9})(?:,(\d{0,9}))?\}|[()]|./gsu;
+
+/** About how many instructions a pattern compiles to, told in time of its length. */
+function roughSize(source: string): number {
+  const groups = [0];
+  let last = 0;
+  for (const [part, least, most] of source.matchAll(sizePart)) {
+    let size = 1;
+    if (least !== undefined) {
+      // What stands before is there once already.
+      size = last * (Math.max(Number(least), Number(most ?? 0)) - 1);
+      last += size;
+    } else if (part === '(') groups.push(0);
+    else if (part === ')' && groups.length > 1) last = size += groups.pop()!;
+    else last = size;
+    groups[groups.length - 1]! += size;
+  }
+  return groups.reduce((sum, size) => sum + size, 0);
 }
 
 /** Counts against the row's budget. Throws patternsTooCostly. */
