@@ -44,6 +44,15 @@ function blobState({ expired_at: expired, blob_verified: verified }: LineageView
   return verified === true ? 'its digest holds' : 'DOES NOT MATCH ITS DIGEST';
 }
 
+/** The tables that the batch's mapping looked values up in, as its ledger entry names them. */
+function tablesOf(entries: LineageView['entries'], batchId: string | undefined): [string, string][] {
+  const details = entries.find(({ entry }) => entry.resource === `batch:${batchId}`)?.entry.details ?? {};
+  const prefix = 'lookup_';
+  return Object.entries(details)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, digest]) => [name.slice(prefix.length), String(digest)]);
+}
+
 function describe(io: Io, { record, raw, profile, run, batch, entries }: LineageView): string {
   const heading = (text: string): string => `\n${paint(io, 'bold', text)}\n`;
   const flat = Object.entries(record).filter(([name]) => name !== 'provenance');
@@ -71,6 +80,9 @@ function describe(io: Io, { record, raw, profile, run, batch, entries }: Lineage
       ['profile', `${profile.id}@${profile.version}, digest ${profile.digest}`],
       ['run', run === undefined ? undefined : `${run.run_id} ${run.state}, requested ${instant(run.requested_at)}`],
       ['batch', batch === undefined ? undefined : `${batch.batch_id}, Merkle root ${batch.merkle_root}`],
+      ...tablesOf(entries, batch?.batch_id).map(
+        ([name, digest]) => ['looked up in', `${name}, digest ${digest}`] as const,
+      ),
     ]),
     heading('ledger'),
     table(io, entryColumns, entries.map(entryRow)),

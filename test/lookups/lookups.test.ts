@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig, serve, type Serving } from '#app';
 import { run } from '#cli';
+import type { StoredRecord } from '#storage';
 
 let dir: string;
 let serving: Serving;
@@ -77,11 +78,13 @@ async function chartly(...args: string[]): Promise<string> {
   return `${code} ${said}`;
 }
 
+async function stored(): Promise<StoredRecord[]> {
+  const pages = await Array.fromAsync(serving.system.canonical.scan('default', { sourceId: 'flights' }));
+  return pages.flat().sort((a, b) => a.row - b.row);
+}
+
 async function records(): Promise<unknown[]> {
-  const found: [number, unknown][] = [];
-  for await (const page of serving.system.canonical.scan('default', { sourceId: 'flights' }))
-    for (const { row, dimensions, measures } of page) found.push([row, { ...dimensions, ...measures }]);
-  return found.sort(([a], [b]) => a - b).map(([, record]) => record);
+  return (await stored()).map(({ dimensions, measures }) => ({ ...dimensions, ...measures }));
 }
 
 describe('look-ups', () => {
@@ -128,5 +131,9 @@ describe('look-ups', () => {
       { city: 'Paris', tier: 'none', altitude: 0.3048 },
     ]);
     expect((await serving.system.audit.verify('default')).findings).toEqual([]);
+    const [first] = await stored();
+    expect(await chartly('trace', first!.recordId)).toMatch(
+      /looked up in +airports, digest [0-9a-f]{64}\n *looked up in +people, digest [0-9a-f]{64}/,
+    );
   });
 });
