@@ -172,7 +172,14 @@ async function tryPage(
   const { raw, header } = captured;
   const next = nextCursor(job, page, cursor, captured);
   const state = next === undefined ? lastState(plan, key, raw, header) : resumeState(job, page, next);
-  return { page: { raw, unchanged: false, state }, next };
+  const way = wayOf(plan, page, next, captured.body);
+  return { page: { raw, unchanged: false, state, ...(way === undefined ? {} : { way }) }, next };
+}
+
+function wayOf(plan: PagePlan, page: number, next: string | undefined, body: Buffer): CapturedPage['way'] {
+  if (page > 0 || plan.pointsOn === undefined || plan.maxPages <= 1) return undefined;
+  if (next !== undefined) return 'found';
+  return plan.pointsOn(body) ? 'ended' : 'missing';
 }
 
 type Captured = { raw: CapturedPage['raw']; body: Buffer; header: (name: string) => string | undefined; url: URL };

@@ -30,6 +30,8 @@ export interface CapturedPage {
   unchanged: boolean;
   /** To be stored in the same transaction as `raw`; a later task given this state goes on after this page. */
   state: SourceState;
+  /** Of a first page whose body says where the next one is: that it does, that there is none (null, false, empty), or that there is no such member. */
+  way?: 'found' | 'ended' | 'missing';
 }
 
 export interface DomainHealth {

@@ -28,6 +28,8 @@ export interface PagePlan {
   params(cursor: string | undefined): Record<string, string>;
   /** The next page's cursor, or undefined after the last. */
   next(view: PageView): string | undefined;
+  /** Whether the member that says where the next page is stands in the body; undefined when no member does. */
+  pointsOn: ((body: Buffer) => boolean) | undefined;
 }
 
 /** Errors: `validation_failed` for a JSONPath that does not compile. */
@@ -46,13 +48,19 @@ export function createPagePlan(spec: Spec = { type: 'none' }): PagePlan {
         param: spec.param,
         params: (cursor) => ({ ...sizeParam(spec), ...(cursor === undefined ? {} : { [spec.param]: cursor }) }),
         next: ({ body }) => findCursor(path, body),
+        pointsOn: (body) => isThere(path, body),
       };
     }
     case 'link':
       return { ...paged(spec), readsBody: false, cursorIsUrl: true, next: ({ link }) => link };
     case 'next_url': {
       const path = compilePath(spec.path, 'path');
-      return { ...paged(spec), cursorIsUrl: true, next: ({ body }) => findCursor(path, body) };
+      return {
+        ...paged(spec),
+        cursorIsUrl: true,
+        next: ({ body }) => findCursor(path, body),
+        pointsOn: (body) => isThere(path, body),
+      };
     }
   }
 }
@@ -65,6 +73,7 @@ const unpaged: PagePlan = {
   maxPages: Infinity,
   params: () => ({}),
   next: () => undefined,
+  pointsOn: undefined,
 };
 
 function paged(spec: { max_pages?: number }): PagePlan {
@@ -96,6 +105,10 @@ function sizeParam(spec: { size_param?: string; size?: number }): Record<string,
 function countRows(path: JSONPathQuery, json: unknown): number {
   const values = path.query(json as never).values();
   return values.length === 1 && Array.isArray(values[0]) ? values[0].length : values.length;
+}
+
+function isThere(path: JSONPathQuery, body: Buffer): boolean {
+  return path.query(parseBody(body) as never).values().length > 0;
 }
 
 function findCursor(path: JSONPathQuery, body: Buffer): string | undefined {

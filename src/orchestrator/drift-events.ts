@@ -4,6 +4,7 @@ import type { Job } from '#contracts';
 import { isoMs, shortId, type Logger } from '#kit';
 import { type AppliedProfile, type DriftChange, learnChange, storable, typeNames } from '#normalizer';
 import type { Metrics } from '#observer';
+import type { Sql } from '#storage';
 import { driftColumns, lessonOf, type DriftRow, type SourceShape } from './drift-store.ts';
 import type { Unit } from './unit.ts';
 
@@ -198,10 +199,25 @@ export async function decide(
     ],
     unit.tx,
   );
+  if (state === 'accepted' && isCursor(row)) await learnCursor(unit.tx, row);
   // What evolves by itself is known already.
   if (shape === undefined || state === 'ignored' || (row.mode === 'evolve' && !row.held && row.change !== 'field_lost'))
     return shape;
   return { ...shape, known: learnChange(shape.known, lessonOf(row)) };
+}
+
+/** The event speaks of the page around the rows: its path is a JSONPath. */
+function isCursor({ path }: DriftRow): boolean {
+  return path.startsWith('$');
+}
+
+/** First pages without the member are no news any more. */
+async function learnCursor(sql: Sql, { tenant_id, source_id, path }: DriftRow): Promise<void> {
+  await sql.execute('update source_cursor set ended = true where tenant_id = $1 and source_id = $2 and path = $3', [
+    tenant_id,
+    source_id,
+    path,
+  ]);
 }
 
 /** Open events of a source that hold payloads back. */

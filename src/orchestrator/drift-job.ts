@@ -1,5 +1,5 @@
 /** Drift as a normalize job meets it: what it is held against, and what it leaves. */
-import type { Job } from '#contracts';
+import type { Job, Source } from '#contracts';
 import { ChartlyError } from '#kit';
 import {
   type AppliedProfile,
@@ -62,7 +62,8 @@ export async function guardFor(
   return rows.reduce((known, row) => learnChange(known, lessonOf(row)), shape.known).shape;
 }
 
-const openBefore = `tenant_id = $1 and source_id = $2 and state = 'open' and profile_id = $3 and profile_ordinal < $4`;
+// No version of a profile answers for the page around the rows.
+const openBefore = `tenant_id = $1 and source_id = $2 and state = 'open' and profile_id = $3 and profile_ordinal < $4 and path not like '$%'`;
 
 async function isAnswered(
   { relational }: DriftJobDeps,
@@ -93,13 +94,16 @@ async function answer(
     const actor = `profile:${profile.profile}@${profile.version}`;
     for (const row of rows) shape = await decide(deps.audit, unit, row, shape, { state: 'accepted', actor });
     if (shape === undefined) return shape;
-    const freed = (shape.stoppedAtOrdinal ?? 0) < ordinal ? { ...shape, ...notStopped } : shape;
+    const freed = await freeIfDecided(unit, tenantId, sourceId, shape);
     await saveShape(unit.tx, tenantId, sourceId, freed, unit.now);
     return freed;
   });
 }
 
-export const notStopped = { stoppedBy: null, stoppedAtOrdinal: null };
+/** No version of a profile brings a page's cursor back. */
+export const anyOrdinal = 2_147_483_647;
+
+const notStopped = { stoppedBy: null, stoppedAtOrdinal: null };
 
 /** Learns from a payload that was normalized, and tells what is new, in the transaction that settles its job. */
 export async function settleDrift(
@@ -134,14 +138,14 @@ export async function settleDrift(
   await recordDrift(deps, unit, job, profile, changes, false);
 }
 
-/** What held the same payload back under another version, in another run, has been done after all. */
-async function closeHeld({ audit }: DriftDeps, unit: Unit, job: Job): Promise<void> {
+/** What was given up for drift of the same payload, or in fetching the same source, has been done after all by another job. */
+export async function closeHeld({ audit }: DriftDeps, unit: Unit, job: Job): Promise<void> {
   const closed = await unit.tx.query<{ job_id: string; run_id: string; died_at: string }>(
     `update dead_letter set state = 'retried'
-     where tenant_id = $1 and source_id = $2 and state = 'open' and kind = 'normalize' and errors->-1->>'code' = 'schema_drift'
-       and job->'raw'->>'sha256' = $3 and job_id <> $4
+     where tenant_id = $1 and source_id = $2 and state = 'open' and kind = $5 and errors->-1->>'code' = 'schema_drift'
+       and ($5 = 'fetch' or job->'raw'->>'sha256' = $3) and job_id <> $4
      returning job_id::text as job_id, run_id::text as run_id, died_at`,
-    [job.tenant_id, job.source_id, job.raw!.sha256, job.job_id],
+    [job.tenant_id, job.source_id, job.raw?.sha256 ?? null, job.job_id, job.kind],
   );
   await audit.append(
     closed.map(({ job_id, run_id, died_at }) => ({
@@ -151,7 +155,7 @@ async function closeHeld({ audit }: DriftDeps, unit: Unit, job: Job): Promise<vo
       resource: `job:${job_id}`,
       outcome: 'succeeded' as const,
       runId: run_id,
-      details: { source_id: job.source_id, kind: 'normalize', by_job: job.job_id },
+      details: { source_id: job.source_id, kind: job.kind, by_job: job.job_id },
       dedupeKey: `job.retried:${job_id}:${died_at}`,
     })),
     unit.tx,
@@ -186,6 +190,13 @@ export async function holdJob(
   });
 }
 
+/** JSONPath of the cursor, or of the next page's URL; undefined when the source finds its way otherwise. */
+export function cursorPath({ http }: Source): string | undefined {
+  const pagination = http?.pagination;
+  if (pagination?.type === 'cursor') return pagination.cursor;
+  return pagination?.type === 'next_url' ? pagination.path : undefined;
+}
+
 /** Lets a source go on when nothing that was decided against it stands open any more. */
 export async function freeIfDecided(
   unit: Unit,
@@ -195,22 +206,27 @@ export async function freeIfDecided(
 ): Promise<SourceShape> {
   const left = await openHolds(unit, tenantId, sourceId);
   const breaking = left.find((row) => row.severity === 'breaking');
-  return breaking === undefined ? { ...shape, ...notStopped } : { ...shape, stoppedBy: breaking.drift_id };
+  if (breaking === undefined) return { ...shape, ...notStopped };
+  const stoppedAtOrdinal = breaking.path.startsWith('$') ? anyOrdinal : breaking.profile_ordinal;
+  return { ...shape, stoppedBy: breaking.drift_id, stoppedAtOrdinal };
 }
 
 /** Errors: `schema_drift` when the source is stopped under this version of its profile. */
 export async function refuseStopped(
   unit: Unit,
   tenantId: string,
-  sourceId: string,
+  source: Source,
   profile: AppliedProfile,
 ): Promise<void> {
-  const [row] = await unit.tx.query<{ stopped_by: string; message: string | null }>(
-    `select s.stopped_by, e.message from source_shape s left join drift_event e on e.drift_id = s.stopped_by
+  const { source: sourceId } = source;
+  const [row] = await unit.tx.query<{ stopped_by: string; message: string | null; path: string | null }>(
+    `select s.stopped_by, e.message, e.path from source_shape s left join drift_event e on e.drift_id = s.stopped_by
      where s.tenant_id = $1 and s.source_id = $2 and s.stopped_by is not null and s.stopped_at_ordinal >= $3 and s.rows_digest = $4`,
     [tenantId, sourceId, profile.ordinal, rowsDigest(profile.profile)],
   );
   if (row === undefined) return;
+  // The source looks for its cursor elsewhere now.
+  if (row.path?.startsWith('$') === true && row.path !== cursorPath(source)) return;
   throw new ChartlyError('schema_drift', `Source ${sourceId} is stopped. ${row.message ?? ''}`.trim(), {
     action: `See \`chartly drift show ${row.stopped_by}\`; then \`chartly drift accept ${row.stopped_by}\`, or apply a new version of the profile.`,
   });

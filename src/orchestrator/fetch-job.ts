@@ -2,10 +2,12 @@
 import type { Audit } from '#audit';
 import type { CapturedPage, ConnectorHub, SourceState } from '#connector-hub';
 import type { Job, RawRef } from '#contracts';
-import { isoMs } from '#kit';
+import { isoMs, type ChartlyError } from '#kit';
 import type { AppliedProfile } from '#normalizer';
 import type { Relational } from '#storage';
 import { activeSource } from './documents.ts';
+import { watchCursor } from './drift-cursor.ts';
+import type { DriftDeps } from './drift-events.ts';
 import type { Claim } from './envelope.ts';
 import { normalizeJob } from './job-ids.ts';
 import { recordCapture } from './ledger.ts';
@@ -15,7 +17,7 @@ import { countJobs, forgetWait, lockRun, saveRun, settleRun } from './run-state.
 import { StaleAttempt } from './stale.ts';
 import type { Transact, Unit } from './unit.ts';
 
-export interface FetchDeps {
+export interface FetchDeps extends DriftDeps {
   relational: Relational;
   transact: Transact;
   queue: Queue;
@@ -23,7 +25,7 @@ export interface FetchDeps {
   hub: ConnectorHub;
 }
 
-/** Fetches and settles. Throws what the hub throws; StaleAttempt when the claim was lost on the way. */
+/** Fetches and settles. Throws what the hub throws; `schema_drift` when the way to the next page is gone; StaleAttempt when the claim was lost on the way. */
 export async function runFetch(deps: FetchDeps, claim: Claim, signal: AbortSignal): Promise<void> {
   const { job } = claim.envelope;
   const { source, profile } = await activeSource(deps.relational, job.tenant_id, job.source_id);
@@ -45,7 +47,8 @@ export async function runFetch(deps: FetchDeps, claim: Claim, signal: AbortSigna
   for await (const page of pages) {
     signal.throwIfAborted();
     if (!isOwn(page, job)) unchanged += 1;
-    await deps.transact((unit) => settlePage(deps, unit, claim, page, profile, unchanged));
+    const lost = await deps.transact((unit) => settlePage(deps, unit, claim, page, { source, profile }, unchanged));
+    if (lost !== undefined) throw lost;
   }
   signal.throwIfAborted();
   await deps.transact((unit) => settleFetch(deps, unit, claim));
@@ -66,18 +69,21 @@ async function settlePage(
   unit: Unit,
   claim: Claim,
   page: CapturedPage,
-  profile: AppliedProfile,
+  { source, profile }: Awaited<ReturnType<typeof activeSource>>,
   unchanged: number,
-): Promise<void> {
+): Promise<ChartlyError | undefined> {
   const { job } = claim.envelope;
   const run = await lockRun(unit.tx, job.run_id);
   if (isOver(run.state) || !(await deps.queue.touch(claim, unit.tx))) throw new StaleAttempt();
   await storeState(unit, job, page.state);
   run.unchanged = unchanged;
   forgetWait(run);
+  // Before the ledger is locked, as others lock what is known of the source first.
+  const lost = await watchCursor(deps, unit, job, source, profile, page);
   if (isOwn(page, job)) await settleCaptured(deps, unit, run, job, page.raw, profile);
   else if (!(await isNormalized(unit, page.raw, profile))) await enqueue(deps, unit, run, job, page.raw, profile);
   await saveRun(unit, run);
+  return lost;
 }
 
 async function storeState({ tx, now }: Unit, job: Job, state: SourceState): Promise<void> {

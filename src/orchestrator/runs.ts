@@ -76,8 +76,8 @@ export async function requestRun(
 ): Promise<Run> {
   const { tenantId } = context;
   await admit(unit, tenantId, sourceId);
-  const { profile } = await activeSource(unit.tx, tenantId, sourceId);
-  if (asked.trigger !== 'replay') await refuseStopped(unit, tenantId, sourceId, profile);
+  const { source, profile } = await activeSource(unit.tx, tenantId, sourceId);
+  if (asked.trigger !== 'replay') await refuseStopped(unit, tenantId, source, profile);
   const run = await insertRun(unit, context, sourceId, asked.trigger);
   const job: Job = {
     job_id: newUuid(unit.now),

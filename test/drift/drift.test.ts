@@ -1,5 +1,7 @@
 // An upstream that changes, through all of the house: what is told, once; what is held back; what the proposed edit brings.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -254,6 +256,78 @@ describe('what is accepted', () => {
     expect(run).toMatchObject({ state: 'quarantined', counts: { quarantined: 30 } });
     expect(await at.reasons()).toEqual({ missing_field: 30 });
     await at.verify();
+  });
+});
+
+describe('the cursor of pages', () => {
+  it('stops the source when it vanishes, until it is accepted or looked for elsewhere', async () => {
+    const { orchestrator } = serving.system;
+    let body: (page: number) => object = () => ({});
+    const server = createServer((request, response) => {
+      const page = Number(new URL(request.url!, 'http://localhost').searchParams.get('at') ?? 0);
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(body(page)));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const source = (cursor: string) => ({
+      kind: 'source' as const,
+      spec: {
+        source: 'paged',
+        connector: 'http',
+        profile: 'paged',
+        http: { url, allow_private: true, pagination: { type: 'cursor', param: 'at', cursor } },
+      },
+    });
+    try {
+      const at = await start('paged', 'json');
+      await orchestrator.apply(context, [source('$.next')]);
+      const ingest = async (): Promise<Run> => at.wait(await orchestrator.ingest(context, 'paged', 'cli'));
+      const page = (n: number): Row[] => rows(10, (row) => ({ ...row, id: Number(row.id) + 10 * n }));
+      const named = (name: string) => (n: number) => ({ items: page(n), ...(n < 2 ? { [name]: String(n + 1) } : {}) });
+      body = named('next');
+      for (const _ of [1, 2]) expect(await ingest()).toMatchObject({ state: 'succeeded', pages: 3 });
+
+      body = named('cursor');
+      const cut = await ingest();
+      expect(cut).toMatchObject({
+        state: 'failed',
+        pages: 1,
+        error: { code: 'schema_drift' },
+        counts: { records: 10 },
+      });
+      const [event] = await at.events();
+      expect(event).toMatchObject({ change: 'field_lost', severity: 'breaking', held: true, path: '$.next', edit: [] });
+      await expect(orchestrator.ingest(context, 'paged', 'cli')).rejects.toMatchObject({ code: 'schema_drift' });
+      // A version of the profile does not bring it back.
+      await at.apply(profileOf('paged', 'json', undefined, '1.0.1'));
+      await expect(orchestrator.ingest(context, 'paged', 'cli')).rejects.toMatchObject({ code: 'schema_drift' });
+
+      await orchestrator.apply(context, [source('$.cursor')]);
+      expect(await ingest()).toMatchObject({ state: 'succeeded', pages: 3 });
+      expect(await at.events()).toEqual([]);
+      expect(await at.events('accepted')).toMatchObject([{ path: '$.next', decided_by: 'source:paged' }]);
+      expect(
+        (await orchestrator.sources(tenant)).find((one) => one.source.source === 'paged')?.stoppedBy,
+      ).toBeUndefined();
+
+      expect(await ingest()).toMatchObject({ state: 'succeeded' });
+      body = () => ({ items: page(0) });
+      const short = await ingest();
+      expect(short).toMatchObject({ state: 'failed', pages: 1 });
+      const [again] = await at.events();
+      expect(again).toMatchObject({ path: '$.cursor' });
+      // The upstream has but one page, and does without a cursor then.
+      expect(await orchestrator.acceptDrift(context, again!.drift_id)).toMatchObject({ retried: 1, stopped: false });
+      expect(await orchestrator.waitForRun(tenant, short.run_id)).toMatchObject({
+        state: 'succeeded',
+        dead_letters: 0,
+      });
+      expect(await ingest()).toMatchObject({ state: 'succeeded', pages: 1 });
+      await at.verify();
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => void server.close(resolve));
+    }
   });
 });
 

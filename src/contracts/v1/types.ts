@@ -337,7 +337,7 @@ export interface DriftEvent {
    */
   held: boolean;
   /**
-   * RFC 6901 in the row, with * for the items of a list and the members of a map; empty for the row itself
+   * RFC 6901 in the row, with * for the items of a list and the members of a map; empty for the row itself; of a page's cursor its JSONPath
    */
   path: string;
   before: ValueType[];
