@@ -43,7 +43,7 @@ function tried(profile: Profile, proposal: Proposal): Proposal {
 type Renames = ReadonlyMap<ShapeChange, ShapeChange>;
 
 function proposalFor(profile: Profile, change: ShapeChange, renamed: Renames, known: Shape): Proposal {
-  if (change.path !== shapePointer(change.steps))
+  if (profile.policy !== undefined && /\[[a-z0-9_]+\]/.test(change.path))
     return { edit: [], note: 'The policy hides the name of the field: edit the profile by hand.' };
   switch (change.change) {
     case 'field_added':
@@ -214,7 +214,7 @@ function retyped(profile: Profile, change: ShapeChange): Proposal {
     if (looks?.kind === 'null word' && (number || use.member === 'ts')) {
       edit.push(withOption(use, 'null_values', [...(use.spec.null_values ?? []), looks.word]));
       note = 'The text is a word for a missing value.';
-    } else if (looks?.kind === 'number' && number) note = 'The texts are numbers, and are read as numbers.';
+    } else if (looks?.kind === 'number' && number && toText) note = 'The texts are numbers, and are read as numbers.';
     else if (use.member === 'ts') edit.push(...timeAs(use, looks));
     else if (use.member === 'measures' && toText && (after & numbers) === 0) {
       edit.push(...asDimension(profile.records[use.record]!, use));

@@ -12,6 +12,7 @@ import { stepsIn, usesOf } from './profile-uses.ts';
 import { writeRejections } from './quarantine-writer.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps } from './row-sink.ts';
+import { isTextual } from './shape-cells.ts';
 import { createShapeObserver } from './shape-observer.ts';
 import { nearlyAll, type ShapeChange, shapeChanges } from './shape-changes.ts';
 import { allowedTypes, type KnownShape, type ObservedShape, type Shape, shapeAt, typeBits } from './shape.ts';
@@ -43,7 +44,7 @@ export async function holdBack(input: HoldInput): Promise<ShapeChange[]> {
 
 /** Tells whether a shape shows, for all that a record cannot do without, a value of a known type. */
 function soundness(profile: Profile, known: Shape): (seen: Shape) => boolean {
-  const table = isTable(profile);
+  const textual = isTextual(profile);
   const vital = usesOf(profile).filter((use) => use.vital);
   const wanted = vital.flatMap((use) => {
     const steps = stepsIn(known, use.segments);
@@ -51,10 +52,10 @@ function soundness(profile: Profile, known: Shape): (seen: Shape) => boolean {
     // What many rows do without, no payload need have.
     return at === undefined || at.shape.count === 0 || at.shape.count < nearlyAll * at.around.objects
       ? []
-      : [{ steps, types: allowedTypes(at.shape.types, table) & ~typeBits.null }];
+      : [{ steps, types: allowedTypes(at.shape.types, textual) & ~typeBits.null }];
   });
   return (seen) =>
-    (seen.types & allowedTypes(known.types, table)) !== 0 &&
+    (seen.types & allowedTypes(known.types, textual)) !== 0 &&
     wanted.every(({ steps, types }) => ((shapeAt(seen, steps)?.shape.types ?? 0) & types) !== 0);
 }
 

@@ -219,10 +219,10 @@ export interface QuarantineFilter {
 }
 
 export { checkProfile } from './compile.ts';
-export { isTable } from './csv-dialect.ts';
 export { type Concealer, createConcealer } from './conceal.ts';
 export { learnChange, learnShape } from './known-shape.ts';
 export { storable } from './mask.ts';
+export { isTextual } from './shape-cells.ts';
 export { type KnownShape, type Shape, typeNames } from './shape.ts';
 export type { DecodedRow, RowRef } from './decoded-row.ts';
 export { createNormalizer } from './normalizer.ts';

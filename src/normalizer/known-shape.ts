@@ -16,15 +16,15 @@ import type { ShapeChange } from './shape-changes.ts';
 export function learnShape(
   known: KnownShape | undefined,
   seen: ObservedShape,
-  options: { modes: DriftModes; page: number; table: boolean; all: boolean },
+  options: { modes: DriftModes; page: number; textual: boolean; all: boolean },
 ): KnownShape {
-  const { modes, page, table, all } = options;
+  const { modes, page, textual, all } = options;
   const first = page === 0;
   if (known === undefined) {
     const shape = seen.shape;
     return { rows: seen.rows, payloads: 1, firstPages: first ? 1 : 0, least: first ? seen.rows : 0, shape };
   }
-  const taken = all || seen.rows === 0 ? seen.shape : admitted(seen.shape, known.shape, modes, table, true);
+  const taken = all || seen.rows === 0 ? seen.shape : admitted(seen.shape, known.shape, modes, textual, true);
   return {
     rows: known.rows + seen.rows,
     payloads: known.payloads + 1,
@@ -34,12 +34,12 @@ export function learnShape(
   };
 }
 
-function admitted(seen: Shape, known: Shape, modes: DriftModes, table: boolean, isRow: boolean): Shape {
+function admitted(seen: Shape, known: Shape, modes: DriftModes, textual: boolean, isRow: boolean): Shape {
   const mode = isRow ? modes.records : modes.types;
   const shape = { ...seen };
-  if ((mode ?? 'evolve') !== 'evolve') shape.types &= allowedTypes(known.types, table);
+  if ((mode ?? 'evolve') !== 'evolve') shape.types &= allowedTypes(known.types, textual);
   if (shape.items !== undefined && known.items !== undefined)
-    shape.items = admitted(shape.items, known.items, modes, table, false);
+    shape.items = admitted(shape.items, known.items, modes, textual, false);
   else if (shape.items !== undefined && (shape.types & typeBits.list) === 0) delete shape.items;
   const evolves = (modes.fields ?? 'evolve') === 'evolve';
   if (known.members !== undefined) return shape;
@@ -49,7 +49,7 @@ function admitted(seen: Shape, known: Shape, modes: DriftModes, table: boolean, 
     ?.filter(([name]) => evolves || before.has(name))
     .map(([name, field]): [string, Shape] => {
       const old = before.get(name);
-      return [name, old === undefined ? field : admitted(field, old, modes, table, false)];
+      return [name, old === undefined ? field : admitted(field, old, modes, textual, false)];
     });
   if (fields !== undefined) shape.fields = fields;
   return shape;

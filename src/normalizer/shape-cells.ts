@@ -1,9 +1,15 @@
 import type { Profile, Rule } from '#contracts';
+import { isTable } from './csv-dialect.ts';
 import { type ValueLook, typeBits } from './shape.ts';
 
 const digits = /^[+-]?\d{1,300}$/;
 const decimal = /^[+-]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][+-]?\d{1,5})?$/;
 const dateStart = /^\d{4}-\d\d-\d\d(?:$|[T ])/;
+
+/** Values come as texts, whatever they are: their types are read from them. */
+export function isTextual(profile: Pick<Profile, 'format'>): boolean {
+  return isTable(profile) || profile.format === 'xml';
+}
 
 /** Tells what kind of value a cell of a table holds. What the profile takes for missing is null. */
 export function cellClassifier(profile: Profile): (cell: string) => number {

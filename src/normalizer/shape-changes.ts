@@ -1,8 +1,8 @@
 /** How the rows of a payload differ from what was known of a source's rows. */
 import type { DriftModes, Profile } from '#contracts';
-import { isTable } from './csv-dialect.ts';
 import { pointerConcealer } from './policy.ts';
 import { type FieldUse, stepsIn, usesOf } from './profile-uses.ts';
+import { isTextual } from './shape-cells.ts';
 import {
   allowedTypes,
   anyItem,
@@ -52,6 +52,7 @@ export const nearlyAll = 0.95;
 const rowsForNearly = 20;
 /** More new fields of one object are told as one change. */
 const maxAdded = 32;
+const maxChanges = 200;
 const { null: nullBit, integer, number, object } = typeBits;
 
 /** The changes, in the order of the fields. None for a payload without rows but that there are none. */
@@ -60,7 +61,7 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
   const changes: ShapeChange[] = [];
   const conceal = profile.policy === undefined ? (pointer: string): string => pointer : pointerConcealer();
   const pathOf = (steps: readonly ShapeStep[]): string => conceal(shapePointer(steps));
-  const table = isTable(profile);
+  const textual = isTextual(profile);
   const uses = usesOf(profile).map((use) => ({ ...use, steps: stepsIn(known.shape, use.segments) }));
   const places = new Map(seen.novelties.map((one) => [`${shapePointer(one.steps)} ${one.type}`, one]));
   // One bad row of a payload that should have many says nothing of the upstream.
@@ -73,7 +74,7 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
     typeNames(types).map((name) => places.get(`${shapePointer(steps)} ${typeBits[name]}`)).find((one) => one !== undefined); // prettier-ignore
 
   function compare(steps: ShapeStep[], before: Shape, after: Shape): void {
-    const news = after.types & ~allowedTypes(before.types, table);
+    const news = after.types & ~allowedTypes(before.types, textual);
     if (news !== 0) typeChanged(steps, before, after, news);
     if (before.items !== undefined && after.items !== undefined)
       compare([...steps, anyItem], before.items, after.items);
@@ -129,10 +130,11 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
   function typeChanged(steps: ShapeStep[], before: Shape, after: Shape, added: number): void {
     const found = usesAt(steps);
     const isRow = steps.length === 0;
-    const kept = after.types & (allowedTypes(before.types, table) | (before.types & integer ? number : 0)) & ~nullBit;
+    const kept = after.types & (allowedTypes(before.types, textual) | (before.types & integer ? number : 0)) & ~nullBit;
     const whole = kept === 0 && before.types !== nullBit;
     const vital = isRow || found.some((use) => use.vital);
-    const widened = added === number && (before.types & integer) !== 0;
+    const exact = found.some((use) => use.spec.cast === 'int64');
+    const widened = added === number && (before.types & integer) !== 0 && !exact;
     const severity =
       before.types === nullBit || widened || (found.length === 0 && !isRow)
         ? 'info'
@@ -157,7 +159,20 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
   const fewer = rowsCollapsed(input);
   if (fewer !== undefined) changes.push({ ...news([], 0, 0), change: 'records_changed', entity: 'records', severity: 'warning', message: fewer, lesson: { steps: [] } }); // prettier-ignore
   if (seen.rows > 0) compare([], known.shape, seen.shape);
-  return changes;
+  return bounded(changes);
+}
+
+/** The gravest, and one that says how many more there are: a payload of another kind altogether is no reason for thousands of events. */
+function bounded(changes: ShapeChange[]): ShapeChange[] {
+  if (changes.length <= maxChanges) return changes;
+  const kept = changes.toSorted((a, b) => grave(b) - grave(a)).slice(0, maxChanges - 1);
+  const message = `${changes.length - kept.length} more fields have changed at once: is this another kind of payload?`;
+  const steps = ['*'];
+  return [...kept, { change: 'records_changed', entity: 'records', severity: 'warning', steps, path: '/*', before: 0, after: 0, message, novelty: undefined, uses: [], lesson: { steps: [] } }]; // prettier-ignore
+}
+
+function grave({ severity }: ShapeChange): number {
+  return severity === 'breaking' ? 2 : severity === 'warning' ? 1 : 0;
 }
 
 /** First pages alone are compared: the last page of many is small by nature. */

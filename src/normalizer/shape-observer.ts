@@ -12,7 +12,7 @@ import { NumberText } from './json-rows.ts';
 import { concealed, mask } from './mask.ts';
 import { nameConcealer, pointerConcealer } from './policy.ts';
 import type { RowPlace } from './record-rule.ts';
-import { cellClassifier, lookOf } from './shape-cells.ts';
+import { cellClassifier, isTextual, lookOf } from './shape-cells.ts';
 import {
   allowedTypes,
   anyItem,
@@ -151,8 +151,10 @@ export function createShapeObserver(
   const guardsRecords = watch.guard !== undefined && modes.records === 'quarantine';
   const table = isTable(profile);
   const root = new Node('', undefined);
-  if (watch.known !== undefined) plant(root, watch.known, 'known', table);
-  if (watch.guard !== undefined) plant(root, watch.guard, 'guarded', table);
+  const textual = isTextual(profile);
+  const classify = textual ? cellClassifier(profile) : undefined;
+  if (watch.known !== undefined) plant(root, watch.known, 'known', textual);
+  if (watch.guard !== undefined) plant(root, watch.guard, 'guarded', textual);
   const novelties: Novelty[] = [];
   let nodes = 0;
   let rows = 0;
@@ -197,8 +199,13 @@ export function createShapeObserver(
     return true;
   }
 
-  function see(node: Node, value: unknown): void {
+  function typeOf(value: unknown): number {
     const bit = bitOf(value);
+    return bit === text && classify !== undefined ? classify(value as string) : bit;
+  }
+
+  function see(node: Node, value: unknown): void {
+    const bit = typeOf(value);
     if ((node.calm & bit) === 0) look(node, bit, value);
     if (bit === nullBit) return;
     node.count++;
@@ -275,7 +282,7 @@ export function createShapeObserver(
   }
 
   function skimRow(value: unknown): void {
-    const bit = bitOf(value);
+    const bit = typeOf(value);
     if ((root.calm & bit) === 0) look(root, bit, value);
     skim(root, value);
   }
@@ -287,22 +294,22 @@ export function createShapeObserver(
   const seeCells = table ? tableWatcher() : undefined;
 
   function tableWatcher(): (cells: readonly unknown[]) => void {
-    const classify = cellClassifier(profile);
     let bound: readonly string[] | undefined;
-    let nodesOf: Node[] = [];
+    let nodesOf: (Node | undefined)[] = [];
     return (cells) => {
       if (bound !== columns!.names) {
         bound = columns!.names;
-        nodesOf = bound.map((name) => fieldOf(root, name)).filter((node) => node !== undefined);
+        nodesOf = bound.map((name) => fieldOf(root, name));
       }
       if ((root.calm & object) === 0) look(root, object, cells);
       if (!isLooked() && !guardsFields) return;
       root.count++;
       root.objects++;
       for (let i = 0; i < nodesOf.length; i++) {
-        const node = nodesOf[i]!;
+        const node = nodesOf[i];
+        if (node === undefined) continue;
         const cell = cellText(cells[i]);
-        const bit = classify(cell);
+        const bit = classify!(cell);
         if ((node.calm & bit) === 0) look(node, bit, cell);
         if (bit !== nullBit) node.count++;
       }
@@ -344,12 +351,12 @@ function bitOf(value: unknown): number {
 }
 
 /** Makes places of what is known, so that its fields are met in their order. */
-function plant(node: Node, shape: Shape, as: 'known' | 'guarded', table: boolean): void {
-  node[as] = allowedTypes(shape.types, table);
+function plant(node: Node, shape: Shape, as: 'known' | 'guarded', textual: boolean): void {
+  node[as] = allowedTypes(shape.types, textual);
   for (const [name, field] of shape.fields ?? []) {
     const found = node.find(name);
-    plant(found < 0 ? node.add(name) : node.kids[found]!, field, as, table);
+    plant(found < 0 ? node.add(name) : node.kids[found]!, field, as, textual);
   }
-  if (shape.items !== undefined) plant((node.items ??= new Node(anyItem, node)), shape.items, as, table);
-  if (shape.members !== undefined) plant(node.addMembers(), shape.members, as, table);
+  if (shape.items !== undefined) plant((node.items ??= new Node(anyItem, node)), shape.items, as, textual);
+  if (shape.members !== undefined) plant(node.addMembers(), shape.members, as, textual);
 }

@@ -59,7 +59,7 @@ it('finds nothing new in what it has learned, and tells everything else', () => 
   fc.assert(
     fc.property(rows, rows, (x, y) => {
       fc.pre(x.length > 0 && y.length > 0);
-      const options = { modes: {}, page: 1, table: false, all: false };
+      const options = { modes: {}, page: 1, textual: false, all: false };
       const seen = observe(x);
       const known = learnShape(undefined, seen, options);
       expect(observe(x, { known: known.shape, guard: undefined }).novelties).toEqual([]);

@@ -8,7 +8,7 @@ export const typeBits = {
   text: 16,
   list: 32,
   object: 64,
-  /** A CSV cell that begins as a date does. In JSON a date is a text. */
+  /** Where values come as texts (cells, XML), one that begins as a date does. In JSON a date is a text. */
   time: 128,
 } as const;
 
@@ -97,12 +97,12 @@ export function typeNames(types: number): ShapeType[] {
   return (Object.keys(typeBits) as ShapeType[]).filter((name) => (types & typeBits[name]) !== 0);
 }
 
-/** What may stand where these types stood without being news: null anywhere, a whole number among numbers, and in a table anything in a column of texts. */
-export function allowedTypes(types: number, table: boolean): number {
+/** What may stand where these types stood without being news: null anywhere, a whole number among numbers, and where values come as texts anything in a field of texts. */
+export function allowedTypes(types: number, textual: boolean): number {
   const { number, integer, text, boolean, time } = typeBits;
   let allowed = types | typeBits.null;
   if ((types & number) !== 0) allowed |= integer;
-  if (table && (types & text) !== 0) allowed |= number | integer | boolean | time;
+  if (textual && (types & text) !== 0) allowed |= number | integer | boolean | time;
   return allowed;
 }
 

@@ -4,7 +4,7 @@ import { ChartlyError } from '#kit';
 import {
   type AppliedProfile,
   type DriftTask,
-  isTable,
+  isTextual,
   learnChange,
   learnShape,
   type NormalizeOutcome,
@@ -119,8 +119,7 @@ export async function settleDrift(
   const shape = await loadShape(unit.tx, tenantId, sourceId, true);
   const digest = rowsDigest(profile.profile);
   const page = raw!.page;
-  const table = isTable(profile.profile);
-  const options = { modes: profile.profile.drift ?? {}, page, table };
+  const options = { modes: profile.profile.drift ?? {}, page, textual: isTextual(profile.profile) };
   const asOf = shape === undefined || raw!.captured_at > shape.asOf ? raw!.captured_at : shape.asOf;
   const isNew = shape === undefined || shape.rowsDigest !== digest;
   // Without rows there is nothing to learn yet.

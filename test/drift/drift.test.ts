@@ -236,6 +236,7 @@ describe('what is accepted', () => {
     expect(await at.records()).toHaveLength(60);
     expect((await at.feed(rows(31, (row, n) => ({ ...row, id: `r${n}` })))).state).toBe('succeeded');
     await expect(orchestrator.acceptDrift(context, event!.drift_id)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(orchestrator.ignoreDrift(context, event!.drift_id)).rejects.toMatchObject({ code: 'conflict' });
     expect([await at.ledger('drift.detected'), await at.ledger('drift.accepted')]).toEqual([1, 1]);
     await at.verify();
   });
@@ -328,6 +329,58 @@ describe('the cursor of pages', () => {
       server.closeAllConnections();
       await new Promise((resolve) => void server.close(resolve));
     }
+  });
+});
+
+describe('a job that is repeated', () => {
+  it('is held back again, and told of once', async () => {
+    const { orchestrator } = serving.system;
+    const at = await start('repeated');
+    await at.feed(rows(30));
+    const run = await at.feed(rows(30, (row) => without(row, 'id')));
+    for (let n = 0; n < 3; n++) {
+      const { items } = await orchestrator.deadLetters(tenant, { limit: 500 });
+      await orchestrator.retryDeadLetter(context, items.find(({ source_id }) => source_id === 'repeated')!.job_id);
+      expect(await at.wait(run)).toMatchObject({ state: 'failed', error: { code: 'schema_drift' } });
+    }
+    expect(await at.events()).toHaveLength(1);
+    expect(await at.ledger('drift.detected')).toBe(1);
+    expect(await at.reasons()).toEqual({ schema_drift: 1 });
+    await at.verify();
+  });
+
+  it('that died after it had normalized tells what it found once', async () => {
+    const { orchestrator, relational } = serving.system;
+    const at = await start('died');
+    await at.feed(rows(30));
+    const transaction = relational.transaction.bind(relational);
+    let deaths = 0;
+    // The transaction that settles the job fails, when all of it is done.
+    relational.transaction = (work) =>
+      transaction(async (tx) => {
+        const result = await work(tx);
+        const [told] = await tx.query(`select 1 from drift_event where source_id = 'died'`);
+        if (told !== undefined && deaths < 2) {
+          deaths++;
+          throw new Error('the process dies here');
+        }
+        return result;
+      });
+    try {
+      expect(await at.feed(rows(31, (row) => ({ ...row, extra: 1 })))).toMatchObject({
+        state: 'succeeded',
+        counts: { records: 31 },
+      });
+    } finally {
+      relational.transaction = transaction;
+    }
+    expect(deaths).toBe(2);
+    expect(await at.events()).toMatchObject([{ path: '/extra' }]);
+    expect(await at.ledger('drift.detected')).toBe(1);
+    const [kept] = await relational.query<{ known: string }>(`select known from source_shape where source_id = 'died'`);
+    expect(JSON.parse(kept!.known)).toMatchObject({ payloads: 2, rows: 61 });
+    expect(await orchestrator.drift(tenant, (await at.events())[0]!.drift_id)).toMatchObject({ state: 'open' });
+    await at.verify();
   });
 });
 
