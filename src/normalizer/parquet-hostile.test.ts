@@ -125,6 +125,24 @@ describe('a Parquet file that lies', () => {
     ]);
   });
 
+  it('is read where its lists are as older writers had them', () => {
+    const group: Field[] = [[3, 1], [4, 'v'], [5, 1], [6, 3]]; // prettier-ignore
+    const item: Field[] = [[1, 1], [3, 2], [4, 'array']]; // prettier-ignore
+    const schema: Field[][] = [[[4, 'root'], [5, 1]], group, item]; // prettier-ignore
+    const levels = (runs: [number, number][]): Buffer => {
+      const bytes = Buffer.concat(
+        runs.map(([count, value]) => Buffer.concat([varint(count * 2), Buffer.from([value])])),
+      );
+      const size = Buffer.alloc(4);
+      size.writeUInt32LE(bytes.length);
+      return Buffer.concat([size, bytes]);
+    };
+    // [42, 42], [], null
+    const body = [levels([[1, 0], [1, 1], [2, 0]]), levels([[2, 2], [1, 1], [1, 0]]), fortyTwo, fortyTwo]; // prettier-ignore
+    const found = read({ schema, pages: [dataPage(4, 0, Buffer.concat(body))], values: 4, rows: 3 });
+    expect(found).toMatchObject({ rows: [{ v: [42, 42] }, { v: [] }, { v: null }], faults: [] });
+  });
+
   it('about how many rows or values there are', () => {
     const one = dataPage(1, 0, Buffer.concat([run(1, 1), fortyTwo]));
     expect(message({ pages: [one], rows: 2 ** 40, values: 2 ** 40 })).toContain(

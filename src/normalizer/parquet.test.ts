@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { NumberText } from './json-rows.ts';
 import { parquetOf, readParquet } from './parquet-testing.ts';
 import { event, profileOf, run } from './testing.ts';
+import { archive } from './testing-zip.ts';
 
 const exact = (source: string) => new NumberText(Number(source), source);
 const valuesOf = (bytes: Buffer, name = 'v'): unknown[] =>
@@ -189,6 +190,27 @@ describe('Parquet payloads', () => {
     expect(ranges.size).toBe(3);
     expect(records[0]!.byteStart).toBe(4);
     expect(records[200]!.byteStart).toBe(records[199]!.byteEnd);
+  });
+
+  it('reads compressed files, and those of an archive one after the other', async () => {
+    const files = [3, 4].map((n) => parquetOf([ids(n), { name: 'big', data: Array.from({ length: n }, () => 1n) }]));
+    const packed = await run(profile, gzipSync(files[0]!));
+    expect(packed.records.map(({ row, byteStart }) => [row, byteStart])).toEqual([0, 1, 2].map((row) => [row, 4]));
+
+    const bytes = archive({ 'a/1.parquet': files[0]!, 'a/2.parquet': files[1]!, 'a/3.parquet': 'none' });
+    const many = { ...profileOf('parquet', [event({ ...rule, key: ['id', 'big'] })]), zip: { member: '*.parquet' } };
+    const { records, rejections, counts } = await run(many, bytes, { chunks: [100] });
+    // The keys of the first file come again in the second, which is the later; rows are counted on.
+    expect(records.map(({ row }) => row)).toEqual([3, 4, 5, 6]);
+    expect(records[0]!.byteStart).toBe(files[0]!.length + 4);
+    expect(counts).toMatchObject({ rows: 8, candidates: 8, deduplicated: 3, quarantined: 1 });
+    const start = files[0]!.length + files[1]!.length;
+    expect(rejections).toMatchObject([{ reason: 'truncated', row: 7, start, end: start + 4 }]);
+
+    const harmed = archive({ '1.parquet': files[0]!, '2.parquet': files[1]! }, '1.parquet');
+    const rest = await run(many, harmed);
+    expect(rest.records).toHaveLength(4);
+    expect(rest.rejections).toHaveLength(1);
   });
 
   it('spends one quarantine row on a damaged row group and goes on', () => {

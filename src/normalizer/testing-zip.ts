@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
-/** A zip archive of texts; the content of the file `harmed` does not decode. */
-export function archive(files: Record<string, string>, harmed?: string): Buffer {
+/** A zip archive of files; the content of the file `harmed` does not decode. */
+export function archive(files: Record<string, string | Buffer>, harmed?: string): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;

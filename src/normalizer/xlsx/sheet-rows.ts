@@ -148,7 +148,7 @@ class Cell {
     else if (this.raw.length <= mostSize) this.raw += raw;
   }
 
-  /** Undefined when there is nothing in it. Throws SheetDamage. */
+  /** Undefined when there is nothing in it. */
   value(): unknown {
     const value = this.read();
     this.size = typeof value === 'string' ? value.length + 8 : value === undefined ? 0 : 8;
@@ -157,33 +157,22 @@ class Cell {
 
   private read(): unknown {
     if (this.type === 'inlineStr' || (this.hasText && this.raw === '')) return this.runs.take();
-    if (this.raw === '') return undefined;
-    switch (this.type) {
-      case 's':
-        return this.shared();
-      case 'b':
-        return this.raw.trim() === '1' || this.raw.trim() === 'true';
-      case 'e':
-        return this.raw.trim() === '#N/A' ? undefined : this.setting.error(this.raw.trim());
-      case 'n':
-        return this.number(this.raw.trim());
-      default:
-        // A formula's text, an ISO date.
-        return unescaped(this.raw);
-    }
-  }
-
-  private shared(): string {
-    const text = this.setting.texts[Number(this.raw)];
-    if (text === undefined) throw new SheetDamage('A cell refers to a text that the workbook lacks.');
-    return text;
-  }
-
-  private number(text: string): unknown {
-    if (text.length > maxNumber) throw new SheetDamage('A cell holds a number of too many digits.');
-    const serial = Number(text);
-    if (text === '' || Number.isNaN(serial)) throw new SheetDamage('A cell holds a number that is none.');
+    // A formula's text, an ISO date.
+    if (this.type === 'str' || this.type === 'd') return unescaped(this.raw);
+    const raw = this.raw.trim();
+    if (raw === '') return undefined;
     const { setting } = this;
+    if (this.type === 'b') return raw === '1' || raw === 'true';
+    if (this.type === 'e') return raw === '#N/A' ? undefined : setting.error(raw);
+    if (this.type === 's') return setting.texts[/^\d+$/.test(raw) ? Number(raw) : -1] ?? setting.error('#REF!');
+    return this.number(raw);
+  }
+
+  /** What is no number is an error of its cell: the rows around it are sound. */
+  private number(text: string): unknown {
+    const { setting } = this;
+    const serial = Number(text);
+    if (text.length > maxNumber || !Number.isFinite(serial)) return setting.error('#NUM!');
     const form = setting.forms[this.style] ?? 'number';
     if (form === 'number') return setting.number(text);
     if (form === 'days') return durationText(serial);
