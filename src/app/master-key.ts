@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ChartlyError } from '#kit';
 
@@ -44,7 +44,8 @@ async function ofDataDirectory(dataDir: string): Promise<Uint8Array> {
   if (known !== undefined) return parse(known.trim(), path);
   const made = randomBytes(32);
   await mkdir(dataDir, { recursive: true });
-  await writeFile(path, `${made.toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  await writeFile(`${path}.new`, `${made.toString('base64')}\n`, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
   return made;
 }
 

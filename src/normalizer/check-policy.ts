@@ -1,5 +1,5 @@
 import type { FieldPolicy, Policy, Profile } from '#contracts';
-import { needsSubject } from './policy.ts';
+import { dimensionsWith } from './policy.ts';
 import { knowsCountry } from './policy/phone.ts';
 
 type Problem = (pointer: string, message: string) => void;
@@ -28,12 +28,8 @@ export function checkedPolicy(profile: Profile, problem: Problem): Policy | unde
       );
     checkField(field, rule, pointer, problem);
   }
-  const needs = profile.records.some(
-    (rule, i) =>
-      needsSubject(policy, rule, i) &&
-      Object.entries(policy.fields ?? {}).some(([name, own]) => own.action === 'encrypt' && there.has(name)),
-  );
-  if (needs && policy.subject === undefined)
+  const encrypts = profile.records.some((rule, i) => dimensionsWith(policy, rule, i, 'encrypt').length > 0);
+  if (encrypts && policy.subject === undefined)
     problem('/policy', 'a field is encrypted, so say by `subject` whose key it is, e.g. `subject: customer_id`');
   return policy;
 }

@@ -8,7 +8,7 @@ import { checkedPolicy } from './check-policy.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { Columns, pointerTo, type RowValue } from './path.ts';
-import { type CompiledPolicy, needsSubject, pointerConcealer, type Sealing } from './policy.ts';
+import { type CompiledPolicy, pointerConcealer, type Sealing, waitsForKeys } from './policy.ts';
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
 import { checkRetention } from './retention.ts';
@@ -76,7 +76,7 @@ export function compileProfile(
   );
   if (details.length > 0) throw invalid(profile, details);
   const exact = columns === undefined && declaresExactNumbers(profile);
-  const sealing = policy !== undefined && profile.records.some((rule, i) => needsSubject(policy.policy, rule, i));
+  const sealing = policy !== undefined && profile.records.some((rule, i) => waitsForKeys(policy.policy, rule, i));
   const conceal = policy === undefined ? undefined : pointerConcealer();
   return { profile, columns, map: rowMapper(mappers, exact, conceal), sealing: sealing ? policy : undefined };
 }

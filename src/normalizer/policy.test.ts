@@ -243,6 +243,23 @@ describe('sealed fields', () => {
     expect(counts).toMatchObject({ candidates: 5, records: 1, quarantined: 4 });
   });
 
+  it('are not needed for a record to be of an erased subject, and a record without a subject goes on', async () => {
+    const hashing: Policy = { subject: 'who', fields: { 'dimensions.email': { action: 'hash' } } };
+    const lines = [
+      row({ who: 'gone', email: 'a' }),
+      row({ id: 'b', who: 'here', email: 'b' }),
+      row({ id: 'c', email: 'c' }),
+    ];
+    const gone = keys.subject('gone');
+    const erasing: Vault = {
+      ...vault,
+      subjectKeys: async (all) => (await vault.subjectKeys(all)).map((key, i) => (all[i] === gone ? undefined : key)),
+    };
+    const { records, rejections } = await run(profileWith(hashing), lines.join('\n'), { vault: erasing });
+    expect(records.map((r) => r.dimensions.email)).toEqual(['b', 'c'].map((text) => keys.hash(text).slice(0, 32)));
+    expect(rejections).toMatchObject([{ reason: 'subject_erased', row: 0 }]);
+  });
+
   it('need no subject to be tokenised', async () => {
     const { records } = await run(
       profileWith({ fields: { 'dimensions.phone': { action: 'tokenise' } } }),

@@ -39,7 +39,7 @@ export interface GuardedFields {
   value: Field<number> | undefined;
   dimensions: readonly { name: string; field: Field<string> }[];
   measures: readonly { name: string; field: Field<number> }[];
-  /** Whose data it is; present when a field of the rule is sealed. */
+  /** Whose data it is, when the policy says so. */
   subject: Field<string> | undefined;
 }
 
@@ -58,9 +58,25 @@ function isSealed(rule: FieldPolicy | undefined): boolean {
   return rule?.action === 'encrypt' || rule?.action === 'tokenise';
 }
 
-/** Tells whether a field of a record rule is sealed. */
+/** The dimensions of a record rule for which the policy says this. */
+export function dimensionsWith(
+  policy: Policy,
+  rule: RecordRule,
+  index: number,
+  action: FieldPolicy['action'],
+): string[] {
+  const names = Object.keys(rule.dimensions ?? {});
+  return names.filter((name) => fieldPolicy(policy, index, `dimensions.${name}`)?.action === action);
+}
+
+/** Tells whether records of a rule wait for keys: those of subjects also to learn whether one was erased. */
+export function waitsForKeys(policy: Policy, rule: RecordRule, index: number): boolean {
+  return policy.subject !== undefined || dimensionsWith(policy, rule, index, 'tokenise').length > 0;
+}
+
+/** Tells whether a record of a rule cannot be without a subject. */
 export function needsSubject(policy: Policy, rule: RecordRule, index: number): boolean {
-  return Object.keys(rule.dimensions ?? {}).some((name) => isSealed(fieldPolicy(policy, index, `dimensions.${name}`)));
+  return (['encrypt', 'tokenise'] as const).some((action) => dimensionsWith(policy, rule, index, action).length > 0);
 }
 
 export function guardRecord(rule: RecordRule, index: number, fields: GuardedFields, compiled: CompiledPolicy): Guard {
@@ -142,10 +158,9 @@ const noKeys = {} as TenantKeys;
 
 function sealer(rule: RecordRule, index: number, fields: GuardedFields, compiled: CompiledPolicy) {
   const { policy, keys, sealing } = compiled;
-  const actionOf = (name: string): string | undefined => fieldPolicy(policy, index, `dimensions.${name}`)?.action;
-  const encrypted = Object.keys(rule.dimensions ?? {}).filter((name) => actionOf(name) === 'encrypt');
-  const tokenised = Object.keys(rule.dimensions ?? {}).filter((name) => actionOf(name) === 'tokenise');
-  if (encrypted.length === 0 && tokenised.length === 0) return undefined;
+  const encrypted = dimensionsWith(policy, rule, index, 'encrypt');
+  const tokenised = dimensionsWith(policy, rule, index, 'tokenise');
+  if (!waitsForKeys(policy, rule, index)) return undefined;
   return (record: CanonicalRecord, row: RowValue, attempt: Attempt): void => {
     const text = fields.subject?.read(row, attempt);
     if (attempt.failures.length > 0) return;
@@ -158,6 +173,7 @@ function sealer(rule: RecordRule, index: number, fields: GuardedFields, compiled
       tokens.push({ token, text: value });
       record.dimensions[name] = token;
     }
+    if (text === undefined && tokens.length === 0) return;
     const subject = text === undefined ? '' : keys.subject(text);
     sealing.set(record, { subject, erased: erasedOf(fields.subject?.site, attempt), encrypt, tokens });
   };

@@ -49,7 +49,7 @@ interface Fields {
   rank: Field<number | string> | undefined;
   dimensions: Named<string>[];
   measures: Named<number>[];
-  /** Whose data it is, where the policy seals a field. */
+  /** Whose data it is, when the policy says so. */
   subject: Field<string> | undefined;
 }
 
@@ -144,7 +144,7 @@ function compileFields(rule: RecordRule, setting: RecordSetting): Fields {
     rank: rankOf(profile, at('', '', false)),
     dimensions: named('dimensions', textField),
     measures: named('measures', numberField),
-    subject: subjectField(rule, setting, at('subject', '', true)),
+    subject: subjectField(rule, setting, at('subject', '', false)),
   };
 }
 
@@ -156,8 +156,9 @@ function rankOf({ dedupe }: Profile, setting: FieldSetting): Fields['rank'] {
 
 function subjectField(rule: RecordRule, { policy, index }: RecordSetting, at: FieldSetting): Field<string> | undefined {
   const subject = policy?.policy.subject;
-  if (subject === undefined || !needsSubject(policy!.policy, rule, index)) return undefined;
-  return textField(subject, { ...at, rule: 'policy.subject', pointer: '/policy/subject' });
+  if (subject === undefined) return undefined;
+  const required = needsSubject(policy!.policy, rule, index);
+  return textField(subject, { ...at, required, rule: 'policy.subject', pointer: '/policy/subject' });
 }
 
 function builder(rule: RecordRule, fields: Fields, { recordId, policy, tables, index }: RecordSetting): Build {

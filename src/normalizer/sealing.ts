@@ -24,7 +24,7 @@ export interface SealingSink extends CandidateSink {
 const heldCandidates = 4096;
 const heldWeight = 4 << 20;
 /** Ciphers and tokens remembered, so that a payload asks once for each. */
-const remembered = 65_536;
+const remembered = 16_384;
 
 /**
  * Holds candidates back until the keys of their subjects are known, encrypts, and hands them on: whatever hashes, validates or writes

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compose, readConfig, type System } from '#app';
+import { compose, readConfig, testProfiles, type System } from '#app';
 import { type Io, run } from '#cli';
 import type { Policy, Profile, Scan } from '#contracts';
 
@@ -132,6 +132,13 @@ async function scanAll(sourceId?: string): Promise<Scan> {
 const source = (id: string) => ({
   kind: 'source' as const,
   spec: { source: id, profile: 'people', connector: 'file', file: { path: 'data/people.ndjson' } },
+});
+
+describe('the example workspace', () => {
+  it('gives what its fixtures say', async () => {
+    const results = await testProfiles(join(import.meta.dirname, '../../examples/policies'), false);
+    expect(results).toMatchObject([{ profile: 'customers', outcome: 'passed', differences: [] }]);
+  });
 });
 
 describe('personal data', () => {

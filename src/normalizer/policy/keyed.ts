@@ -8,7 +8,7 @@ const block = 64;
 
 /** HMAC (RFC 2104) by two one-shot hashes: an Hmac object for each value costs several times as much. `key`: at most 64 bytes. */
 export function keyedHash(key: Uint8Array): KeyedHash {
-  let inner = Buffer.alloc(block + 1024, 0x36);
+  let inner = Buffer.alloc(block + 192, 0x36);
   const outer = Buffer.alloc(block + 32, 0x5c);
   for (let i = 0; i < key.length; i++) {
     inner[i]! ^= key[i]!;
