@@ -30,6 +30,35 @@ async function timeRule(times: readonly (string | number)[], name = 'date'): Pro
   return (await firstRule(csvOf([[name, 'size'], ...times.map((time, i) => [time, i * 1.5])]))).ts as Rule;
 }
 
+describe('personal data', () => {
+  it('is named with its column, and not shown', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => [
+      i,
+      `user${i}@example.org`,
+      i % 30 === 0 ? `from 10.0.0.${i}` : 'x',
+      100 + i,
+    ]);
+    const { notes } = await inferText(csvOf([['id', 'contact', 'note', 'size'], ...rows]));
+    const found = notes.profile.filter(({ text }) => text.startsWith('personal'));
+    expect(found).toEqual([
+      {
+        pointer: '/records',
+        text: 'personal data: contact holds an e-mail address; say in a policy what becomes of it',
+      },
+      { pointer: '/records', text: 'personal data: note holds an IP address; say in a policy what becomes of it' },
+    ]);
+    expect(JSON.stringify(notes)).not.toContain('user1@');
+  });
+
+  it('is not seen where there is none', async () => {
+    for (const file of ['movies.json', 'airports.csv', 'earthquakes.json']) {
+      const open = (): AsyncIterable<Uint8Array> => createReadStream(join(data, file));
+      const { notes } = await inferProfile({ open, name: file });
+      expect(notes.profile.filter(({ text }) => text.startsWith('personal'))).toEqual([]);
+    }
+  });
+});
+
 describe('real data', () => {
   // The share is records of candidates; what is missing from 1 are rows that another row repeats in every column.
   it.each<[file: string, kind: string, key: string[], ts: string | undefined, candidates: number, share: number]>([

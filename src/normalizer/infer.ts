@@ -7,6 +7,7 @@ import { compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
 import { findMember, isWorkbook } from './infer/archive.ts';
 import { sheetFrame } from './infer-sheet.ts';
 import { Collector, valueAt } from './infer/collector.ts';
+import type { Sense } from './infer/column.ts';
 import { type Dialect, findDialect } from './infer/csv-dialect.ts';
 import { chooseTime, draftProfile, layOut, type Note } from './infer/draft.ts';
 import { ShapeScanner } from './infer/json-shape.ts';
@@ -18,6 +19,8 @@ import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { isXml, xmlFrame } from './infer-xml.ts';
 import { NumberText } from './json-rows.ts';
 import { Columns, isObject } from './path.ts';
+import { createDetect } from './policy/detect.ts';
+import { detectorTitles, hintsOfName } from './policy/detector-names.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
 import { type CsvDialect, isTable } from './csv-dialect.ts';
 import { defaultCaps, type RowSink } from './row-sink.ts';
@@ -52,7 +55,7 @@ export interface Inference {
 export async function inferProfile(input: InferInput): Promise<Inference> {
   const { frame, notes: frameNotes } = await findFrame(input);
   readers ??= timeReaders(readerOf);
-  const collector = new Collector(readers);
+  const collector = new Collector(readers, senseOf);
   const csv = isTable(frame);
   await eachRow(input, frame, (row, names) => {
     if (frame.format === 'xlsx') collector.addValue(namedCells(names, row as unknown[]));
@@ -77,6 +80,12 @@ export async function inferProfile(input: InferInput): Promise<Inference> {
     notes: { profile: drafted.notes, report: drawn.notes },
     rows: collector.rows,
   };
+}
+
+/** Personal data in words, as a column's name lets it be found. */
+function senseOf(name: string): Sense {
+  const detect = createDetect({ hints: hintsOfName(name) });
+  return (text) => detect(text).map(({ detector }) => detectorTitles[detector]);
 }
 
 let readers: TimeReaders | undefined;

@@ -1,4 +1,4 @@
-import { ColumnStats } from './column.ts';
+import { ColumnStats, type Sense } from './column.ts';
 import type { TimeReaders } from './time-formats.ts';
 
 /** A place in the rows: what stands there, and below it. */
@@ -19,9 +19,12 @@ export class Collector {
   overflow = 0;
   private readonly root: Place = { stats: undefined, children: undefined };
   private readonly readers: TimeReaders;
+  private readonly senseOf: (name: string) => Sense;
 
-  constructor(readers: TimeReaders) {
+  /** `senseOf`: finds personal data in texts of a column of this name. */
+  constructor(readers: TimeReaders, senseOf: (name: string) => Sense) {
     this.readers = readers;
+    this.senseOf = senseOf;
   }
 
   /** A row of CSV: fields in the order of the names; empty ones are missing. */
@@ -77,7 +80,8 @@ export class Collector {
       this.overflow++;
       return undefined;
     }
-    const stats = new ColumnStats(steps, this.readers);
+    const name = steps.findLast((step) => typeof step === 'string') ?? '';
+    const stats = new ColumnStats(steps, this.readers, this.senseOf(name));
     this.columns.push(stats);
     return stats;
   }

@@ -8,6 +8,11 @@ const truthPattern = /^(?:true|false|yes|no|t|f|y|n)$/i;
 const numericTimes = new Set([4, 6, 8, 14]);
 const offsetPattern = /\d[Zz]$|:\d\d(?:[.,]\d+)? ?[+-]\d\d:?\d\d$/;
 const maxOdd = 8;
+/** Texts that are asked for personal data: enough to tell a column of it. */
+const maxSensed = 1000;
+
+/** Names what personal data a text holds. */
+export type Sense = (text: string) => readonly string[];
 
 /** What is known of one column (a path in the rows), without its values: some 10 KiB, whatever the number of rows. */
 export class ColumnStats {
@@ -36,10 +41,15 @@ export class ColumnStats {
   /** The few texts that are no numbers, as `NA` in a column of numbers: kept while they are few. */
   readonly odd = new Map<string, number>();
   oddOverflow = false;
+  /** Texts that held personal data, by what they held, of the first `sensed`. */
+  readonly personal = new Map<string, number>();
+  sensed = 0;
   private readonly trial: TimeTrial;
+  private readonly sense: Sense;
 
-  constructor(steps: readonly (string | number)[], readers: TimeReaders) {
+  constructor(steps: readonly (string | number)[], readers: TimeReaders, sense: Sense) {
     this.steps = steps;
+    this.sense = sense;
     this.trial = new TimeTrial(readers);
   }
 
@@ -65,6 +75,10 @@ export class ColumnStats {
     this.texts++;
     this.length += text.length;
     if (text.length > this.longest) this.longest = text.length;
+    if (this.sensed < maxSensed) {
+      this.sensed++;
+      for (const what of new Set(this.sense(text))) this.personal.set(what, (this.personal.get(what) ?? 0) + 1);
+    }
     if (numberPattern.test(text)) {
       this.numberTexts++;
       if (codePattern.test(text)) this.codes++;

@@ -23,6 +23,8 @@ export interface Layout {
 }
 
 const manyMeasures = 8;
+/** Of fewer texts it may be chance. */
+const personalShare = 0.02;
 const maxFields = 200;
 const vagueNames = new Set([
   'value',
@@ -123,6 +125,14 @@ export function draftProfile(input: DraftInput): { profile: Profile; notes: Note
   } else add(...plainRule(input));
   for (const guess of layout.ignored)
     notes.push({ pointer: '/records', text: `left out: ${guess.path} (${guess.note ?? 'too many fields'})` });
+  for (const { column, path } of layout.dimensions) {
+    for (const [what, count] of column.personal)
+      if (count >= personalShare * column.sensed)
+        notes.push({
+          pointer: '/records',
+          text: `personal data: ${path} holds ${what}; say in a policy what becomes of it`,
+        });
+  }
   const timezone = needsZone(layout.time) ? { timezone: 'UTC' } : {};
   if (needsZone(layout.time)) notes.push({ pointer: '/timezone', text: 'guess: the times carry no offset' });
   return { profile: { profile: id, version: '1.0.0', ...frame, ...timezone, records }, notes };
