@@ -6,8 +6,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NumberText, parseExact } from './json-rows.ts';
 import { readParquet } from './parquet-testing.ts';
+import { defaultCaps } from './row-sink.ts';
+import { splitParquet } from './split-parquet.ts';
+import { createSpool } from './spool.ts';
 
 const rows = 600;
+/** Three million flights, by yet another writer. */
+const flights = join(import.meta.dirname, '..', '..', 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet');
 const select = `SELECT number AS id, toInt64(number) * 9007199254740993 - 5 AS big, toUInt64(18446744073709551615 - number) AS unsigned,
   toDecimal32(number, 2) / 8 AS d32, toDecimal64(number, 4) / 7 AS d64, toDecimal128(number, 10) / 7 AS d128, -toDecimal256(number, 20) / 7 AS d256,
   if(number % 3 = 0, NULL, concat('näme ', toString(number % 11))) AS s, number / 7 AS x, toFloat32(number / 8) AS f, number % 2 = 0 AS truth,
@@ -37,6 +42,10 @@ beforeAll(() => {
       `INSERT INTO FUNCTION file('${dir}/${name}.parquet', Parquet) ${select} SETTINGS output_format_parquet_row_group_size = 250, ${setting}`,
   );
   statements.push(`INSERT INTO FUNCTION file('${dir}/said.ndjson', JSONEachRow) ${select} SETTINGS ${said}`);
+  statements.push(
+    `INSERT INTO FUNCTION file('${dir}/flights.json', JSONEachRow) SELECT count() AS n, sum(delay) AS delay, uniqExact(origin) AS origins,
+       toString(min(date)) AS first, toString(max(date)) AS last FROM file('${flights}', Parquet)`,
+  );
   // The engine wants a process of its own.
   const script = `const { query } = require('chdb'); for (const text of ${JSON.stringify(statements)}) query(text);`;
   execFileSync(process.execPath, ['-e', script]);
@@ -61,4 +70,33 @@ describe('Parquet of another writer', () => {
     expect(new Set(places.map(([, start]) => start)).size).toBeGreaterThan(1);
     expect(plain(found)).toEqual(plain(said));
   });
+
+  it('holds what it says: real data of three million rows', () => {
+    const said = JSON.parse(readFileSync(join(dir, 'flights.json'), 'utf8')) as Record<string, unknown>;
+    const spool = createSpool();
+    spool.write(readFileSync(flights));
+    const found = { n: 0, delay: 0, origins: new Set(), first: '9', last: '' };
+    const sink: Parameters<typeof splitParquet>[1] = {
+      row(value) {
+        const { delay, origin, date } = value as { delay: number; origin: string; date: string };
+        found.n++;
+        found.delay += delay;
+        found.origins.add(origin);
+        if (date < found.first) found.first = date;
+        if (date > found.last) found.last = date;
+      },
+      fault: (_reason, _place, message) => expect.unreachable(message),
+    };
+    for (const _ of splitParquet(spool, sink, defaultCaps, undefined));
+    spool.close();
+    const day = (text: unknown): string => String(text).slice(0, 10);
+    expect({ ...found, origins: found.origins.size, first: day(found.first), last: day(found.last) }).toEqual({
+      n: Number(said.n),
+      delay: Number(said.delay),
+      origins: Number(said.origins),
+      first: day(said.first),
+      last: day(said.last),
+    });
+    expect(found.n).toBe(3_000_000);
+  }, 120_000);
 });

@@ -77,6 +77,24 @@ describe('Parquet', () => {
     );
   });
 
+  it('accounts for every row of every row group whose pages are damaged', () => {
+    const flips = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(rowsOf, layout, flips, (rows, how, changes) => {
+        const bytes = written(rows, how);
+        const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+        for (const [at, byte] of changes) bytes[4 + (at % (footer - 4))] = byte;
+        const { rows: found, faults } = readParquet(bytes);
+        const lost = faults.map(([reason, , message]) => {
+          if (message.includes('more values than rows')) return 0;
+          return reason === 'invalid_utf8' ? 1 : Number(/(\d+) rows of it are lost/.exec(message)?.[1] ?? 1);
+        });
+        expect(found.length + lost.reduce((sum, n) => sum + n, 0)).toBe(rows.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('gives the same for any division of the payload into chunks', async () => {
     const profile = profileOf('parquet', [
       event({ key: [{ path: 'i', default: 'none' }], ts: { path: 'x', cast: 'epoch_s' }, dimensions: { s: 's' } }),

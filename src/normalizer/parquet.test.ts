@@ -2,7 +2,10 @@ import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { ColumnSource } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { NumberText } from './json-rows.ts';
+import { converter } from './parquet/convert.ts';
+import type { SchemaNode } from './parquet/schema.ts';
 import { parquetOf, readParquet } from './parquet-testing.ts';
+import { formsOf } from './split-parquet.ts';
 import { event, profileOf, run } from './testing.ts';
 import { archive } from './testing-zip.ts';
 
@@ -40,6 +43,19 @@ describe('values of Parquet', () => {
       exact('18446744073709551615'),
       5,
     ]);
+  });
+
+  it('keeps decimals exact, and gives up on those that no record holds', () => {
+    const node = { type: 'bytes', meaning: { is: 'decimal', scale: 2 } } as SchemaNode;
+    const convert = converter(node, formsOf());
+    const of = (hex: string): unknown => convert(Buffer.from(hex, 'hex'));
+    expect(of('05')).toBe(0.05);
+    expect(of('ff9c')).toBe(-1);
+    expect(of('ff00')).toBe(-2.56);
+    expect(of('')).toBe(0);
+    expect(of('0123456789abcdef0123456789abcdef')).toEqual(exact('15123660752041709290495823544065592.15'));
+    const huge = Buffer.alloc(1 << 20, 0x7f);
+    expect(convert(huge)).toBe(huge.toString('base64'));
   });
 
   it('gives times as RFC 3339 text with the digits that there are', () => {

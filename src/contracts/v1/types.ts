@@ -1893,7 +1893,7 @@ export interface Entity {
 export interface Provenance {
   raw_sha256: Sha256;
   /**
-   * first byte of the row in the decoded payload: what it holds once its compression is undone
+   * first byte of the row in the decoded payload: what it holds once its compression is undone. Of a Parquet file or a workbook: of the row group or sheet that holds the row beside others
    */
   byte_start: number;
   /**
@@ -1901,7 +1901,7 @@ export interface Provenance {
    */
   byte_end: number;
   /**
-   * ordinal of the row in the payload, from 0
+   * ordinal of the row in the payload, from 0; of a workbook in its sheet
    */
   row: number;
   profile_id: Id;

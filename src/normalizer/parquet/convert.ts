@@ -43,11 +43,14 @@ function textOf(raw: Raw): string | typeof notText {
 
 /** Doubles of up to 15 digits print back the text that they came from. */
 const sureDigits = 15;
+/** Bytes of a decimal: to write out a wider one takes time that grows with its square, and no record holds it. */
+const widestDecimal = 64;
 
 function decimals(scale: number, forms: ValueForms): Convert {
   const power = 10 ** scale;
   return (raw) => {
     if (typeof raw === 'number' && scale <= 22 && Math.abs(raw) < 10 ** sureDigits) return raw / power;
+    if (raw instanceof Buffer && raw.length > widestDecimal) return raw.toString('base64');
     const unscaled = raw instanceof Buffer ? signed(raw) : BigInt(raw as number | bigint);
     const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0');
     const point = digits.length - scale;
