@@ -56,7 +56,7 @@ describe('reading a workspace', () => {
       'chartly.yaml': 'workspace: demo\n',
       'policies/people.yaml':
         'policy: people\ncountry: DE\ndetectors: { ip: allow, email: redact }\nfields:\n  dimensions.email: { action: hash }\n',
-      'profiles/a.yaml': 'profile: a\npolicy: people\n',
+      'profiles/a.yaml': 'profile: a\npolicy: people\nrecords: [{ dimensions: { email: x } }]\n',
       'profiles/b.yaml':
         'profile: b\npolicy:\n  use: people\n  country: FR\n  detectors: { email: deny }\n  fields: { name: { action: mask } }\n',
       'profiles/c.yaml': 'profile: c\npolicy: { country: GB }\n',
@@ -75,11 +75,29 @@ describe('reading a workspace', () => {
         ...people,
         country: 'FR',
         detectors: { ip: 'allow', email: 'deny' },
-        fields: { 'dimensions.email': { action: 'hash' }, name: { action: 'mask' } },
+        // It has no such dimension.
+        fields: { name: { action: 'mask' } },
       },
       { country: 'GB' },
       'nobodys',
     ]);
+  });
+
+  it('names fields of a policy that no profile that names it has', async () => {
+    const dir = await workspace('stray', {
+      'chartly.yaml': 'workspace: demo\n',
+      'policies/people.yaml':
+        'policy: people\nfields:\n  dimensions.email: { action: hash }\n  dimensions.emial: { action: hash }\n  records[1].name: { action: hash }\n',
+      'policies/unused.yaml': 'policy: unused\nfields:\n  dimensions.x: { action: hash }\n',
+      'profiles/a.yaml': 'profile: a\npolicy: people\nrecords: [{ name: n, dimensions: { email: x } }]\n',
+      'profiles/b.yaml': 'profile: b\nrecords: [{ name: n, dimensions: { emial: x } }]\n',
+    });
+    await expect(readWorkspace(dir)).rejects.toMatchObject({
+      details: [
+        { file: 'policies/people.yaml', line: 4, pointer: '/fields/dimensions.emial' },
+        { file: 'policies/people.yaml', line: 5, pointer: '/fields/records[1].name' },
+      ],
+    });
   });
 
   it('names file and line of what is wrong in a policy', async () => {

@@ -5,7 +5,7 @@ import { type Policy, validator, type Workspace } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import type { WorkspaceDocument } from '#orchestrator';
 import { pinLookups, type ReferenceFile } from './pin-lookups.ts';
-import { addPolicy, withPolicy } from './policies.ts';
+import { addPolicy, strayFields, withPolicy } from './policies.ts';
 import { parseYaml, type Position, type SourceText } from './yaml-source.ts';
 
 export interface LoadedWorkspace {
@@ -42,6 +42,7 @@ export async function readWorkspace(dir: string): Promise<LoadedWorkspace> {
 
   const workspace = await load(manifest);
   const policies = new Map<string, Policy>();
+  const policyFiles = new Map<string, string>();
   for (const name of await yamlFiles(join(dir, 'policies'))) {
     const file = `policies/${name}`;
     const before = problems.length;
@@ -49,15 +50,25 @@ export async function readWorkspace(dir: string): Promise<LoadedWorkspace> {
     if (problems.length > before) continue;
     const found = addPolicy(policies, value);
     problems.push(...found.map((problem) => ({ file, ...problem, ...texts.get(file)?.locate(problem.pointer ?? '') })));
+    if (found.length === 0) policyFiles.set((value as Policy).policy!, file);
   }
   const documents: LoadedWorkspace['documents'] = [];
   for (const [kind, folder] of Object.entries(folders) as [WorkspaceDocument['kind'], string][]) {
     for (const name of await yamlFiles(join(dir, folder))) {
       const file = `${folder}/${name}`;
       const spec = await load(file);
-      documents.push({ kind, file, spec: kind === 'profile' ? withPolicy(spec, policies) : spec });
+      documents.push({ kind, file, spec });
     }
   }
+  const profiles = documents.filter(({ kind }) => kind === 'profile');
+  for (const { policy, ...problem } of strayFields(
+    policies,
+    profiles.map(({ spec }) => spec),
+  )) {
+    const file = policyFiles.get(policy)!;
+    problems.push({ file, ...problem, ...texts.get(file)?.locate(problem.pointer ?? '') });
+  }
+  for (const document of profiles) document.spec = withPolicy(document.spec, policies);
   const references: ReferenceFile[] = [];
   const isProfile = validator('profiles/profile');
   for (const document of documents) {

@@ -20,8 +20,7 @@ export function checkedPolicy(profile: Profile, problem: Problem): Policy | unde
   const there = fieldsOf(profile);
   for (const [field, rule] of Object.entries(policy.fields ?? {})) {
     const pointer = `/policy/fields/${field}`;
-    // A policy that several profiles share names fields that not all of them have.
-    if (policy.policy === undefined && !there.has(field))
+    if (!there.has(field))
       problem(
         pointer,
         `no record rule has this field; there are ${[...there].filter((name) => !name.startsWith('records[')).join(', ')}`,

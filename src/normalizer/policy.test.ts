@@ -383,8 +383,4 @@ describe('a policy that cannot be meant', () => {
     const profile = { ...profileWith({}), policy };
     expect(refused(profile)).toEqual([{ pointer, message: expect.stringMatching(message) }]);
   });
-
-  it('may name fields of other profiles when it is shared', () => {
-    expect(refused(profileWith({ policy: 'people', fields: { 'dimensions.other': { action: 'hash' } } }))).toEqual([]);
-  });
 });
