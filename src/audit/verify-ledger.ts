@@ -23,8 +23,8 @@ export interface LedgerVerified {
   head: string;
   /** By batch id, as the entries say. */
   batches: Map<string, BatchFact>;
-  /** Digests of the tables that batches were mapped with. */
-  tables: Set<string>;
+  /** Digests of the tables that batches were mapped with, and of the payloads of those batches. */
+  tables: Map<string, Set<string>>;
   retirements: Retirement[];
   expiries: Expiry[];
 }
@@ -37,7 +37,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
   const { tenantId, relational, findings, onProgress } = context;
   const { size, head, beyond } = await snapshot(context);
   const batches = new Map<string, BatchFact>();
-  const tables = new Set<string>();
+  const tables = new Map<string, Set<string>>();
   const retirements: Retirement[] = [];
   const expiries: Expiry[] = [];
   const chain = createChain(context);
@@ -55,7 +55,7 @@ export async function verifyLedger(context: VerifyContext): Promise<LedgerVerifi
       const fact = toBatchFact(entry);
       if (fact !== undefined) {
         batches.set(fact.batchId, fact);
-        for (const digest of tablesOf(entry)) tables.add(digest);
+        for (const digest of tablesOf(entry)) tables.set(digest, (tables.get(digest) ?? new Set()).add(fact.rawSha256));
       }
       const retirement = toRetirement(entry);
       if (retirement !== undefined) retirements.push(retirement);

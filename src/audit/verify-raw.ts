@@ -41,13 +41,39 @@ export async function verifyRaw(context: VerifyContext): Promise<number> {
   }
 }
 
-/** The tables that batches were mapped with, as their ledger entries name them; returns how many. */
-export async function verifyTables({ blobs, findings }: VerifyContext, tables: ReadonlySet<string>): Promise<number> {
-  for (const sha256 of tables) {
-    const problem = await blobProblem(blobs, 'references', sha256);
-    if (problem !== undefined) findings.add('raw', `blob references/${sha256}`, problem);
+/**
+ * The tables that batches were mapped with, as their ledger entries name them; returns how many are there. One may be gone once every
+ * payload that was mapped with it has expired.
+ */
+export async function verifyTables(context: VerifyContext, tables: ReadonlyMap<string, Set<string>>): Promise<number> {
+  let there = 0;
+  for (const [sha256, payloads] of tables) {
+    const problem = await blobProblem(context.blobs, 'references', sha256);
+    if (problem === undefined) there++;
+    else if (!(await hasExpired(context, sha256, [...payloads])))
+      context.findings.add('raw', `blob references/${sha256}`, problem);
   }
-  return tables.size;
+  return there;
+}
+
+/** Nothing says that the table is needed, and the ledger that its payloads have expired: a capture of the same bytes later has a table of its own. */
+async function hasExpired(
+  { relational, tenantId }: VerifyContext,
+  sha256: string,
+  payloads: readonly string[],
+): Promise<boolean> {
+  const needed = await relational.query(
+    'select 1 from lookup_snapshot where tenant_id = $1 and sha256 = $2 and expired_at is null limit 1',
+    [tenantId, sha256],
+  );
+  if (needed.length > 0) return false;
+  const [row] = await relational.query<{ n: number }>(
+    `select count(distinct r.sha256)::int as n from raw_ref r join ledger_entry e
+       on e.tenant_id = r.tenant_id and e.dedupe_key = 'payload.expired:' || r.run_id || ':' || r.page
+     where r.tenant_id = $1 and r.sha256 = any($2::text[])`,
+    [tenantId, payloads],
+  );
+  return row!.n === payloads.length;
 }
 
 /** What is wrong with a blob: it is not there, or its bytes are not those of its name. Undefined when nothing is. */

@@ -131,7 +131,7 @@ function placeOf({ tenantId, sourceId, rawSha256, profileDigest, revision }: Bat
 async function pinnedTables(relational: Relational, frame: BatchFrame): Promise<Map<string, string>> {
   const rows = await relational.query<{ lookup: string; sha256: string }>(
     `select lookup, sha256 from lookup_snapshot
-     where tenant_id = $1 and source_id = $2 and raw_sha256 = $3 and profile_digest = $4 and revision = $5::bigint`,
+     where tenant_id = $1 and source_id = $2 and raw_sha256 = $3 and profile_digest = $4 and revision = $5::bigint and expired_at is null`,
     placeOf(frame),
   );
   return new Map(rows.map(({ lookup, sha256 }) => [lookup, sha256]));
@@ -144,11 +144,13 @@ async function pinTables(
   tables: Record<string, LookupData>,
 ): Promise<Record<string, LookupData>> {
   for (const [name, { sha256, bytes }] of Object.entries(tables)) {
-    if ((await deps.blobs.stat(referenceBucket, sha256)) === undefined)
-      await deps.blobs.put(referenceBucket, Buffer.from(bytes));
+    // Also when it is there: whoever removes what nobody needs leaves alone what was put lately.
+    await deps.blobs.put(referenceBucket, Buffer.from(bytes));
     await deps.relational.execute(
       `insert into lookup_snapshot (tenant_id, source_id, raw_sha256, profile_digest, revision, lookup, sha256)
-       values ($1, $2, $3, $4, $5::bigint, $6, $7) on conflict do nothing`,
+       values ($1, $2, $3, $4, $5::bigint, $6, $7)
+       on conflict (tenant_id, source_id, raw_sha256, profile_digest, revision, lookup) do update
+         set sha256 = excluded.sha256, expired_at = null, removed_at = null where lookup_snapshot.expired_at is not null`,
       [...placeOf(frame), name, sha256],
     );
   }

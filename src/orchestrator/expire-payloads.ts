@@ -6,6 +6,7 @@ import type { Audit } from '#audit';
 import type { SourceState } from '#connector-hub';
 import { isoMs, type Clock } from '#kit';
 import type { BlobStore, Relational, Sql } from '#storage';
+import { expireTables, removeTables } from './expire-tables.ts';
 import { serviceActor } from './ledger.ts';
 import { rawRefColumns, type RawRefRow } from './rows.ts';
 
@@ -65,6 +66,7 @@ export async function expirePayloads(deps: PayloadDeps, scope: PayloadExpiry): P
     result.payloads += refs?.length ?? 0;
     if (refs !== undefined && refs.length === refsPerTransaction) continue;
     await removeBytes(deps, scope);
+    await removeTables(deps, scope);
     const { kept } = await countOldPayloads(deps.relational, scope);
     return { ...result, kept, busy: refs === undefined };
   }
@@ -95,6 +97,7 @@ async function expireSome(deps: PayloadDeps, tx: Sql, scope: PayloadExpiry): Pro
     [isoMs(deps.clock.now()), ...places],
   );
   await forget(tx, scope, refs);
+  await expireTables(tx, scope, [...new Set(refs.map((ref) => ref.sha256))], deps.clock.now());
   await deps.audit.append(
     refs.map(({ run_id, page, sha256, size, captured_at }) => ({
       tenantId,

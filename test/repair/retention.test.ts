@@ -114,6 +114,56 @@ const actions = async (action: string) =>
     .map(({ entry }) => entry)
     .filter((entry) => entry.action === action);
 
+describe('entities that payloads were mapped with', () => {
+  it('go with the payloads, and not before', async () => {
+    const people: Profile = {
+      profile: `${id}-people`,
+      version: '1.0.0',
+      format: 'ndjson',
+      records: [{ kind: 'entity', name: id, key: ['who'], dimensions: { who: 'who', tier: 'tier' } }],
+    };
+    await writeFile(join(dir, `${id}-people.ndjson`), '{"who":"r1","tier":"gold"}');
+    const looking = profileOf('1.0.0', { raw: 'P30D' }, false);
+    looking.lookups = { people: { entities: { name: id }, key: 'who' } };
+    looking.records[0]!.dimensions = { tier: { lookup: { in: 'people', key: 'id', field: 'tier' }, default: '-' } };
+    await writeRows(id, 2);
+    await system.orchestrator.apply(context, [
+      { kind: 'profile', spec: people },
+      { kind: 'source', spec: { ...sourceOf(`${id}-people`).spec, profile: `${id}-people` } },
+    ]);
+    await ingest(`${id}-people`);
+    await apply(looking, id);
+    await ingest();
+    const [pinned] = await system.relational.query<{ sha256: string }>(
+      'select sha256 from lookup_snapshot where source_id = $1',
+      [id],
+    );
+    const { sha256 } = pinned!;
+    await retain();
+    expect(await system.blobs.verify('references', sha256)).toBe(true);
+    later(40);
+    expect((await retain()).raw).toMatchObject({ payloads: 1 });
+    expect(await system.blobs.stat('references', sha256)).toBeUndefined();
+    expect(await findings()).toEqual([]);
+    // The same bytes fetched again are mapped with the entities of now.
+    await writeFile(join(dir, `${id}-people.ndjson`), '{"who":"r1","tier":"silver"}');
+    await ingest(`${id}-people`);
+    await ingest();
+    const tables = await system.relational.query<{ sha256: string; lives: boolean }>(
+      'select sha256, expired_at is null as lives from lookup_snapshot where source_id = $1 order by created_at',
+      [id],
+    );
+    expect(tables.map(({ lives }) => lives)).toEqual([false, true]);
+    expect(await system.blobs.verify('references', tables[1]!.sha256)).toBe(true);
+    expect(await findings()).toEqual([]);
+    const path = join(dir, 'data/blobs/references', tables[1]!.sha256.slice(0, 2), tables[1]!.sha256.slice(2, 4));
+    const table = await system.blobs.readAll('references', tables[1]!.sha256);
+    await rm(join(path, `${tables[1]!.sha256}.zst`));
+    expect(await findings()).toMatchObject([{ plane: 'raw', subject: `blob references/${tables[1]!.sha256}` }]);
+    await system.blobs.put('references', table);
+  });
+});
+
 describe('records', () => {
   it('go by their own time, and do not come back by an ingest or a replay', async () => {
     await writeRows(id, 40);
