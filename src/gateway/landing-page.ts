@@ -8,7 +8,8 @@ export interface LandingData {
   role: string;
   version: string;
   now: number;
-  sources: { id: string; title: string; counts: Counts; stored: number }[];
+  /** `stoppedBy`: the drift event that stopped it. */
+  sources: { id: string; title: string; counts: Counts; stored: number; stoppedBy: string | undefined }[];
   runs: Run[];
   reports: { report: Report; appliedAt: string }[];
   ledger: { size: string; head: string };
@@ -52,9 +53,9 @@ function reportsSection({ reports }: LandingData): Html {
 function sourcesSection({ sources }: LandingData): Html {
   if (sources.length === 0) return empty('Sources', 'No source is applied yet. Add one with `chartly apply`.');
   const rows = sources.map(
-    ({ id, title, counts, stored }) =>
+    ({ id, title, counts, stored, stoppedBy }) =>
       html`<tr>
-        <th scope="row">${id}<span>${title}</span></th>
+        <th scope="row">${id}<span>${title}</span>${stoppedBy === undefined ? '' : stopped(stoppedBy)}</th>
         ${[counts.rows, stored, counts.records, counts.quarantined, counts.deduplicated, counts.skipped].map(
           (value, n) => html`<td class="${n === 3 && value > 0 ? 'warn' : ''}">${count(value)}</td>`,
         )}
@@ -82,6 +83,10 @@ function sourcesSection({ sources }: LandingData): Html {
     </div>
     <p class="meta">Counts are of the payloads that are current; live records are what queries see now.</p>
   </section>`;
+}
+
+function stopped(driftId: string): Html {
+  return html`<span class="stopped">stopped: <a href="/v1/drift/${driftId}">the upstream has changed</a></span>`;
 }
 
 function runsSection({ runs, now }: LandingData): Html {
@@ -250,6 +255,7 @@ section { margin-top: 2.25rem } p { margin: .25rem 0 } .meta, footer { color: va
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap }
 th, td { padding: .55rem 1rem; text-align: right; border-top: 1px solid var(--line) } thead th { border-top: 0; color: var(--soft); font-size: .8125rem; font-weight: 600 }
 th:first-child, .text { text-align: left } tbody th { font-weight: 600 } tbody th span { display: block; color: var(--soft); font-weight: 400; font-size: .8125rem }
+tbody th span.stopped { color: var(--bad) }
 td.warn { color: var(--warn); font-weight: 600 }
 .state { padding: .1rem .55rem; border: 1px solid currentColor; border-radius: 99px; font-size: .8125rem; color: var(--soft) }
 .state.succeeded { color: var(--good) } .state.failed { color: var(--bad) } .state.quarantined { color: var(--warn) }

@@ -96,11 +96,12 @@ async function landingData(deps: GatewayDeps, principal: Principal): Promise<Lan
     role: principal.role,
     version,
     now: clock.now(),
-    sources: sources.map(({ source }) => ({
+    sources: sources.map(({ source, stoppedBy }) => ({
       id: source.source,
       title: source.title ?? '',
       counts: bySource.get(source.source)?.counts ?? none,
       stored: bySource.get(source.source)?.stored ?? 0,
+      stoppedBy,
     })),
     runs: runs.items,
     reports: reports.map(({ report, appliedAt }) => ({ report, appliedAt })),

@@ -184,7 +184,10 @@ export async function holdJob(
       );
     return ids[first]!;
   });
-  throw new ChartlyError('schema_drift', `The payload is held back. ${changes[first]!.message}`, {
+  const { severity, entity, message } = changes[first]!;
+  // What breaks speaks of fields that the profile names. Other names may be data, and errors are logged.
+  const why = severity === 'breaking' ? message : `Its ${entity} have changed, and the profile freezes them.`;
+  throw new ChartlyError('schema_drift', `The payload is held back. ${why}`, {
     action: `See \`chartly drift show ${id}\`; then \`chartly drift accept ${id}\`, or apply a new version of the profile and \`chartly quarantine recover --source ${sourceId}\`.`,
   });
 }

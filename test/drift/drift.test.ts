@@ -1,14 +1,15 @@
 // An upstream that changes, through all of the house: what is told, once; what is held back; what the proposed edit brings.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editedSpec, readConfig, serve, type Serving } from '#app';
+import { run as cli } from '#cli';
 import { validator, type DriftEvent, type DriftModes, type Profile, type Run } from '#contracts';
 import type { RequestContext } from '#kit';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 
 const tenant = 'default';
 const context: RequestContext = { tenantId: tenant, actor: 'cli', requestId: 'test' };
@@ -329,6 +330,69 @@ describe('the cursor of pages', () => {
       server.closeAllConnections();
       await new Promise((resolve) => void server.close(resolve));
     }
+  });
+});
+
+describe('the command line', () => {
+  async function chartly(...argv: string[]) {
+    const out: string[] = [];
+    const err: string[] = [];
+    const code = await cli([...argv, '--url', serving.url, '--key', serving.apiKey], {
+      out: (text) => void out.push(String(text)),
+      err: (text) => void err.push(text),
+      readInput: async () => '',
+      columns: undefined,
+      color: false,
+      liveErr: false,
+    });
+    return { code, out: out.join(''), err: err.join('') };
+  }
+
+  it('lists, shows, applies and accepts', async () => {
+    const at = await start('shop', 'csv');
+    await at.feed(rows(30));
+    await at.feed(rows(31, (row, n) => ({ ...row, depth: n })));
+    await at.feed(rows(32, (row) => without(row, 'id')));
+    const workspace = join(dir, 'workspace');
+    await mkdir(join(workspace, 'profiles'), { recursive: true });
+    await writeFile(join(workspace, 'chartly.yaml'), 'workspace: shop\n');
+    const file = join(workspace, 'profiles/shop.yaml');
+    await writeFile(file, `# Of the shop.\n${stringify(at.profile)}`);
+    const [added] = (await at.events()).filter(({ change }) => change === 'field_added');
+    const [lost] = (await at.events()).filter(({ change }) => change === 'field_lost');
+
+    const list = await chartly('drift', 'list', 'shop');
+    expect(list.out).toMatch(/id +source +severity +change +path +first seen +proposal/);
+    expect(list.out).toContain('breaking, held');
+    expect(list.err).toBe(`source shop is stopped; next: chartly drift show ${lost!.drift_id}\n`);
+    expect((await chartly('drift', 'list', '--severity', 'info', 'shop')).out).not.toContain('breaking');
+    expect((await chartly('ingest', 'shop')).err).toContain('code: schema_drift');
+
+    const shown = await chartly('drift', 'show', added!.drift_id);
+    expect(shown.out).toContain('+       depth: depth');
+    expect(shown.out).toContain('+ version: 1.1.0');
+    expect(shown.err).toBe(`next: chartly drift apply ${added!.drift_id}\n`);
+    expect(JSON.parse((await chartly('drift', 'show', lost!.drift_id, '--json')).out)).toEqual(lost);
+
+    const dry = await chartly('drift', 'apply', added!.drift_id, '--dir', workspace, '--dry-run');
+    expect(dry).toMatchObject({ code: 0, err: 'nothing was written\n' });
+    expect(await readFile(file, 'utf8')).not.toContain('depth');
+    const applied = await chartly('drift', 'apply', added!.drift_id, '--dir', workspace);
+    expect(applied.err).toBe(`next: chartly apply ${workspace} && chartly replay shop --preview\n`);
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain('# Of the shop.');
+    expect((parse(text) as Profile).records[0]!.measures).toEqual({ level: 'level', depth: 'depth' });
+    expect(await chartly('drift', 'apply', lost!.drift_id, '--dir', workspace)).toMatchObject({ code: 1, out: '' });
+    expect((await chartly('drift', 'apply', added!.drift_id, '--write', join(dir, 'nowhere'))).err).toContain(
+      'not_found',
+    );
+
+    expect(await chartly('drift', 'ignore', added!.drift_id)).toMatchObject({ out: `${added!.drift_id} is ignored\n` });
+    const accepted = await chartly('drift', 'accept', lost!.drift_id);
+    expect(accepted).toMatchObject({ code: 0, out: `${lost!.drift_id} is accepted\n` });
+    expect(accepted.err).toBe('1 payload that was held back is normalized now\n');
+    expect((await chartly('drift', 'accept', 'x')).code).toBe(2);
+    expect((await chartly('drift', 'accept', 'f'.repeat(32))).code).toBe(1);
   });
 });
 
