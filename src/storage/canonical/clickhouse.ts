@@ -154,7 +154,10 @@ class ClickHouseStore {
     return mine;
   }
 
-  /** What is retired already is not selected again, so a repeat after a crash half way goes on where it ended. */
+  /**
+   * What is retired already is not selected again, so a repeat after a crash half way goes on where it ended. The tombstone comes just after the row that it hides, not
+   * at the revision that retires it: what another payload gives under the same key in between must not be hidden by the order in which the two are read.
+   */
   async #retireAlone({ tenantId, sourceId, rawSha256, profileDigest, revision }: RetireScope): Promise<number> {
     const params = {
       tenant: tenantId,
@@ -169,7 +172,7 @@ class ClickHouseStore {
     if (Number(count) === 0) return 0;
     const columns = nativeColumns.map(([name]) => name);
     const retired = columns.map((name) =>
-      name === 'revision' ? '{revision:UInt64}' : name === 'is_deleted' ? '1' : name,
+      name === 'revision' ? 'revision + 1' : name === 'is_deleted' ? '1' : name,
     );
     await this.#guard(() =>
       this.#client.command({
