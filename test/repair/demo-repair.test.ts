@@ -129,7 +129,7 @@ beforeAll(async () => {
   for (const source of Object.keys(changes)) runs.push(await system.orchestrator.ingest(context, source, 'cli'));
   for (const run of runs) await ended(run);
   said = await tables();
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await system.stop();
@@ -308,7 +308,7 @@ describe.each(Object.keys(changes))('%s', (source) => {
       for (const run of runs) await ended(run);
     });
     expect(now.records).toEqual(first.records);
-  }, 60_000);
+  }, 120_000);
 });
 
 it('in the end every report says again what it said, and everything verifies', async () => {
