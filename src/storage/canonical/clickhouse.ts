@@ -171,9 +171,7 @@ class ClickHouseStore {
     const [[count] = [0]] = await this.#rows(`SELECT count() ${others}`, params);
     if (Number(count) === 0) return 0;
     const columns = nativeColumns.map(([name]) => name);
-    const retired = columns.map((name) =>
-      name === 'revision' ? 'revision + 1' : name === 'is_deleted' ? '1' : name,
-    );
+    const retired = columns.map((name) => (name === 'revision' ? 'revision + 1' : name === 'is_deleted' ? '1' : name));
     await this.#guard(() =>
       this.#client.command({
         query: `INSERT INTO records (${columns.join(', ')}) SELECT ${retired.join(', ')} ${others}`,
