@@ -21,8 +21,7 @@ import { NumberText } from './json-rows.ts';
 import { lookupGetter, type LookupGetter, noMatch } from './lookup.ts';
 import type { LookupView } from './lookup-table.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
-import { conversionProblem, unitProblem } from './check-units.ts';
-import { usableFactor } from './scale.ts';
+import { checkedNumbers, checkOptions, type CastName, timeCasts } from './field-options.ts';
 import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
 
 /** Reads one field of a row. Undefined: missing, or failed (then the attempt says so). */
@@ -53,10 +52,6 @@ export interface FieldSetting {
 }
 
 export const unknownZone = 'there is no such time zone; write an IANA name, as Europe/Berlin';
-
-type CastName = NonNullable<Rule['cast']>;
-const timeCasts: readonly CastName[] = ['datetime', 'epoch_s', 'epoch_ms', 'epoch_us', 'epoch_ns'];
-const numberCasts: readonly CastName[] = ['float', 'int64', 'decimal', 'duration_s'];
 
 /** A text: dimensions, key parts, names. Numbers, truths and times take their canonical text. */
 export function textField(rule: FieldRule, setting: FieldSetting): Field<string> {
@@ -114,28 +109,6 @@ function same<T>(value: T): T {
 
 function ruleOf(rule: FieldRule): Rule {
   return typeof rule === 'string' ? { path: rule } : rule;
-}
-
-/** A factor or conversion that cannot be computed with is reported, and left out so that compiling can go on. */
-function checkedNumbers(rule: Rule, setting: FieldSetting): Rule {
-  const { scale: _scale, convert: _convert, ...rest } = rule;
-  if (rule.scale !== undefined && !usableFactor(rule.scale)) {
-    setting.problem(
-      `${setting.pointer}/scale`,
-      'the factor is zero, or has too many digits; write one of at most 15 digits, as 0.3048',
-    );
-    return rest;
-  }
-  if (rule.convert === undefined) return rule;
-  if (rule.scale !== undefined)
-    setting.problem(
-      `${setting.pointer}/convert`,
-      'a rule has either scale or convert; leave scale out, as convert knows the factor',
-    );
-  const problem = conversionProblem(rule.convert) ?? unitProblem(rule.unit, rule.convert, '/unit');
-  if (problem === undefined) return rule;
-  setting.problem(`${setting.pointer}${problem.pointer}`, problem.message);
-  return rest;
 }
 
 type CastOf<C> = (value: unknown, attempt: Attempt, site: Site) => C | undefined;
@@ -308,47 +281,6 @@ export function expressionOf(
     problem(`${pointer}${member}`, error.message);
     return undefined;
   }
-}
-
-function checkOptions(rule: Rule, setting: FieldSetting, name: CastName): void {
-  const { pointer, problem } = setting;
-  if (name !== 'datetime') {
-    for (const option of ['format', 'timezone', 'ambiguous'] as const) {
-      if (rule[option] !== undefined)
-        problem(
-          `${pointer}/${option}`,
-          `only a datetime has a ${option}, and this is cast to ${name}; leave it out, or write cast: datetime`,
-        );
-    }
-  }
-  for (const option of ['min', 'max', 'scale', 'convert', 'clamp', 'number_format'] as const) {
-    if (rule[option] !== undefined && !numberCasts.includes(name))
-      problem(
-        `${pointer}/${option}`,
-        `only a number has a ${option}, and this is cast to ${name}; leave it out, or write cast: float`,
-      );
-  }
-  if (rule.number_format !== undefined && name === 'duration_s')
-    problem(
-      `${pointer}/number_format`,
-      'a duration is written as ISO 8601 says, or as hours:minutes:seconds; leave this out',
-    );
-  if (rule.number_format !== undefined && (rule.number_format.decimal ?? '.') === rule.number_format.group)
-    problem(
-      `${pointer}/number_format`,
-      'the decimal and the group separator are the same; write two, as { decimal: ",", group: "." }',
-    );
-  if (rule.clamp === true && rule.min === undefined && rule.max === undefined)
-    problem(`${pointer}/clamp`, 'clamp needs a bound; write min, max or both, or leave clamp out');
-  for (const option of ['earliest', 'latest'] as const) {
-    if (rule[option] !== undefined && !timeCasts.includes(name))
-      problem(
-        `${pointer}/${option}`,
-        `only a time has ${option}, and this is cast to ${name}; leave it out, or use min and max of a number`,
-      );
-  }
-  if (rule.min !== undefined && rule.max !== undefined && rule.min > rule.max)
-    problem(`${pointer}/min`, 'min is greater than max; swap them');
 }
 
 /** A constant or default: converted once, when the profile is compiled, so that a wrong one is found there. */
