@@ -43,6 +43,32 @@ function written(
   );
 }
 
+type Schema = NonNullable<NonNullable<Parameters<typeof parquetOf>[1]>['schema']>;
+const list = (name: string): Schema => [
+  { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+];
+const int = (name: string): Schema[number] => ({ name, type: 'INT32', repetition_type: 'OPTIONAL' });
+const nestedSchema: Schema = [
+  { name: 'root', num_children: 3 },
+  ...list('lists'),
+  ...list('element'),
+  int('element'),
+  { name: 's', repetition_type: 'OPTIONAL', num_children: 2 },
+  int('a'),
+  ...list('items'),
+  { name: 'element', repetition_type: 'OPTIONAL', num_children: 2 },
+  int('c'),
+  { name: 'tags', repetition_type: 'REQUIRED', num_children: 1, converted_type: 'LIST' },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+  { name: 'element', type: 'INT32', repetition_type: 'REQUIRED' },
+  { name: 'm', repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'MAP' },
+  { name: 'key_value', repetition_type: 'REPEATED', num_children: 2 },
+  { name: 'key', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+  ...list('value'),
+  int('element'),
+];
+
 describe('Parquet', () => {
   it('gives back what was written, exactly', () => {
     fc.assert(
@@ -52,6 +78,45 @@ describe('Parquet', () => {
         const plain = (row: unknown) => ({ ...(row as object), i: digits((row as { i: unknown }).i) });
         expect(found.map(plain)).toEqual(rows.map(plain));
       }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('puts lists, structs and maps together as they were, wherever pages end', () => {
+    const number = fc.option(fc.integer({ min: -9, max: 9 }));
+    const nested = fc.record({
+      lists: fc.option(fc.array(fc.option(fc.array(number, { maxLength: 4 })), { maxLength: 4 })),
+      s: fc.option(
+        fc.record({
+          a: number,
+          items: fc.option(
+            fc.array(
+              fc.option(fc.record({ c: number, tags: fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 3 }) })),
+              { maxLength: 3 },
+            ),
+          ),
+        }),
+      ),
+      m: fc.option(
+        fc.dictionary(fc.constantFrom('k', 'l', '__proto__', ''), fc.option(fc.array(number, { maxLength: 3 })), {
+          noNullPrototype: true,
+        }),
+      ),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(nested, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 60 }),
+        (rows, rowGroupSize, pageSize) => {
+          const columns = (['lists', 's', 'm'] as const).map((name) => ({ name, data: rows.map((row) => row[name]) }));
+          const { rows: found, faults } = readParquet(
+            parquetOf(columns, { schema: nestedSchema, rowGroupSize, pageSize }),
+          );
+          expect(faults).toEqual([]);
+          expect(JSON.stringify(found)).toBe(JSON.stringify(rows));
+        },
+      ),
       { numRuns: 300 },
     );
   });
