@@ -14,7 +14,8 @@ export const recoveryOf: Record<ReasonCode, string> = {
   decoded_too_large:
     'If the payload is genuine, raise limits.decoded_bytes or limits.decoded_ratio in a new version of the profile.',
   empty_payload: 'Check the request of the source: the upstream answered with nothing.',
-  no_rows: 'Compare `select` in the profile with the payload; the upstream may have changed its shape.',
+  no_rows:
+    'Compare `select` in the profile (of a workbook: xlsx.sheet, header_row and range) with the payload; the upstream may have changed its shape.',
   too_deep: 'Select a deeper value in the profile, or have the upstream flatten its rows.',
   missing_field:
     'Give the rule a default or set on_missing: skip in a new version of the profile, or correct the upstream.',

@@ -1,5 +1,5 @@
 import type { Profile } from '#contracts';
-import { type Archive, isDamage, layerOf, openArchive } from '#storage';
+import { type Archive, type DecodedPiece, isDamage, layerOf, openArchive } from '#storage';
 import { CellError } from './cell-error.ts';
 import { plainDecimal, survivesDouble } from './exact-number.ts';
 import { NumberText } from './json-rows.ts';
@@ -26,8 +26,7 @@ export interface SheetReading {
 }
 
 /** A sheet's rows, a few at a time; [start, end) is where it stands in the payload. */
-export interface OpenSheet {
-  name: string;
+interface OpenSheet {
   start: number;
   end: number;
   rows: AsyncGenerator<SheetRow[], void, undefined>;
@@ -102,7 +101,7 @@ export async function openSheet({ source, options, limits, caps }: SheetReading)
     if (rows.length > 0) yield rows.splice(0);
     if (failure !== undefined) throw failure;
   }
-  return { name: sheet.name, ...archive.range(entry), rows: read() };
+  return { ...archive.range(entry), rows: read() };
 }
 
 function inRange({ index }: SheetRow, { firstRow, lastRow }: SheetRange): boolean {
@@ -135,11 +134,8 @@ function partsOf(archive: Archive): Parts {
   };
 }
 
-function damageOf(piece: unknown): SheetDamage {
-  const damage = piece as Parameters<typeof isDamage>[0];
-  return typeof damage === 'object' && isDamage(damage)
-    ? new SheetDamage(damage.message, damage.reason)
-    : new SheetDamage('A part of it is damaged.');
+function damageOf(piece: DecodedPiece): SheetDamage {
+  return isDamage(piece) ? new SheetDamage(piece.message, piece.reason) : new SheetDamage('A part of it is damaged.');
 }
 
 /** By name, by number from 1, or the first that is not hidden. */

@@ -2,16 +2,12 @@ import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChartlyError } from '#kit';
+import type { Source } from './parquet/footer.ts';
 
 /** Up to this size the bytes stay in memory. */
 const memoryBytes = 8 << 20;
 
-/** Bytes that can be read at any place. */
-export interface Source {
-  size: number;
-  /** The bytes [start, end), which must be there: a RangeError else. Errors: `storage_unavailable`. */
-  read(start: number, end: number): Buffer;
-}
+export type { Source };
 
 /** A part of a source as a source of its own. */
 export function part(source: Source, from: number, to: number): Source {

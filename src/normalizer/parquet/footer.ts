@@ -2,7 +2,7 @@ import { Damage, guarded } from './damage.ts';
 import { type Element, type Meaning, type SchemaNode, schemaTree, type TimeUnit } from './schema.ts';
 import { ThriftReader } from './thrift.ts';
 
-/** Bytes that can be read at any place. `read` gives all of [start, end), or throws. */
+/** Bytes that can be read at any place. `read` gives all of [start, end); where they are not there it throws a RangeError. */
 export interface Source {
   size: number;
   read(start: number, end: number): Buffer;
@@ -132,33 +132,46 @@ const rowsPerByte = 64;
 
 /** A group whose place or counts cannot be true is damaged alone. */
 function checkedGroups(found: readonly FoundGroup[], columns: number, footerStart: number): RowGroup[] {
+  const mostRows = freeRows + footerStart * rowsPerByte;
   let firstRow = 0;
   let bytes = 0;
-  return found.map(({ rows, chunks: placed }) => {
-    const chunks = placed.map((chunk) => withExtent(chunk));
-    const whole = Number.isSafeInteger(rows) && rows >= 0;
-    const start = chunks.reduce((least, chunk) => Math.min(least, chunk.start), Infinity);
-    const end = chunks.reduce((most, chunk) => Math.max(most, chunk.end), 0);
+  return found.map((group) => {
+    const chunks = group.chunks.map((chunk) => withExtent(chunk));
+    const size = chunks.reduce((sum, chunk) => sum + chunk.end - chunk.start, 0);
     const inside = chunks.every((chunk) => isInside(chunk, footerStart));
+    const rows = Number.isSafeInteger(group.rows) && group.rows >= 0 ? group.rows : undefined;
+    const result: RowGroup = {
+      firstRow,
+      rows: rows ?? 0,
+      ...extentOf(chunks, inside, footerStart),
+      chunks,
+      damage: undefined,
+    };
     // Chunks that overlap would let few bytes be read any number of times.
-    const total = chunks.reduce((sum, chunk) => sum + chunk.end - chunk.start, bytes);
-    const believed = whole && firstRow + rows <= freeRows + footerStart * rowsPerByte;
-    const damage =
-      placed.length !== columns || !whole || !inside || total > footerStart
-        ? new Damage('Its place in the file, or its columns, cannot be as the footer says.')
-        : placed.some((chunk) => chunk.elsewhere)
-          ? new Damage('It keeps columns in another file, which is not read.')
-          : placed.some((chunk) => chunk.encrypted)
-            ? new Damage('It is encrypted, which is not read.')
-            : believed
-              ? undefined
-              : new Damage('It claims more rows than its bytes can stand for.', 'row_too_large');
-    const group = inside ? { start, end } : { start: 4, end: footerStart };
-    const result: RowGroup = { firstRow, rows: whole ? rows : 0, ...group, chunks, damage };
-    if (inside && damage === undefined) bytes = total;
-    if (damage?.reason !== 'row_too_large' && whole) firstRow += rows;
+    if (rows === undefined || !inside || chunks.length !== columns || bytes + size > footerStart)
+      result.damage = new Damage('Its place in the file, or its columns, cannot be as the footer says.');
+    else result.damage = notRead(group.chunks);
+    if (firstRow + result.rows > mostRows) {
+      result.damage ??= new Damage('It claims more rows than its bytes can stand for.', 'row_too_large');
+      return result;
+    }
+    if (result.damage === undefined) bytes += size;
+    firstRow += result.rows;
     return result;
   });
+}
+
+function notRead(chunks: readonly FoundChunk[]): Damage | undefined {
+  if (chunks.some(({ elsewhere }) => elsewhere))
+    return new Damage('It keeps columns in another file, which is not read.');
+  return chunks.some((chunk) => chunk.encrypted) ? new Damage('It is encrypted, which is not read.') : undefined;
+}
+
+/** From the first byte of its columns to the last; where that cannot be, all that lies before the footer. */
+function extentOf(chunks: readonly Chunk[], inside: boolean, footerStart: number): { start: number; end: number } {
+  if (!inside || chunks.length === 0) return { start: 4, end: footerStart };
+  const start = chunks.reduce((least, chunk) => Math.min(least, chunk.start), footerStart);
+  return { start, end: chunks.reduce((most, chunk) => Math.max(most, chunk.end), 0) };
 }
 
 function withExtent({ data, dictionary, size, codec, values }: FoundChunk): Chunk {

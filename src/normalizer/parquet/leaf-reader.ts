@@ -24,7 +24,6 @@ export class LeafReader {
   private readonly pages: Pages;
   private readonly convert: Convert;
   private readonly state: RowState;
-  private readonly maxPageCount: number;
   private dictionary: unknown[] = [];
   private indices: Numbers | undefined;
   private values: Values | undefined;
@@ -40,7 +39,6 @@ export class LeafReader {
     this.convert = convert;
     this.state = state;
     this.rest = values;
-    this.maxPageCount = values;
     this.next();
   }
 
@@ -102,7 +100,7 @@ export class LeafReader {
 
   private loadData(page: Page): void {
     const { bytes, count, encoding } = page;
-    if (count > this.rest || count > this.maxPageCount) throw new Damage('A page has more values than its column.');
+    if (count > this.rest) throw new Damage('A page has more values than its column.');
     this.left = count;
     this.rest -= count;
     const from = this.loadLevels(page);
