@@ -42,9 +42,12 @@ function checkField(field: string, rule: FieldPolicy, pointer: string, problem: 
   if (kind === 'name' && (action === 'encrypt' || action === 'tokenise'))
     problem(`${pointer}/action`, `only dimensions are ${action}d; a name may be hashed`);
   if (rule.keep_last !== undefined && action !== 'mask')
-    problem(`${pointer}/keep_last`, `only mask shows something, and this is ${action}`);
+    problem(
+      `${pointer}/keep_last`,
+      `only mask shows something, and this is ${action}; leave it out, or write action: mask`,
+    );
   if (rule.reason !== undefined && action !== 'allow')
-    problem(`${pointer}/reason`, `only allow needs a reason, and this is ${action}`);
+    problem(`${pointer}/reason`, `only allow needs a reason, and this is ${action}; leave it out`);
 }
 
 function checkCountry(country: string | undefined, pointer: string, problem: Problem): void {

@@ -34,31 +34,38 @@ export interface MaintenanceDeps {
 
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { relational, logger, metrics } = deps;
-  const timers: NodeJS.Timeout[] = [];
-  const stopping = new AbortController();
-  let working: Promise<void> = Promise.resolve();
-
-  const then = (work: () => Promise<void>): void => {
-    working = working.then(work).catch((error: unknown) => {
-      logger.debug('maintenance failed and will be repeated', { code: asChartlyError(error).code });
-    });
+  let timers: NodeJS.Timeout[] = [];
+  let stopping = new AbortController();
+  /** One kind of work after the other, and no two of one kind at a time. */
+  const inTurn = (work: () => Promise<void>): { start: () => void; ended: () => Promise<void> } => {
+    let working: Promise<void> = Promise.resolve();
+    const start = (): void => {
+      working = working.then(work).catch((error: unknown) => {
+        logger.debug('maintenance failed and will be repeated', { code: asChartlyError(error).code });
+      });
+    };
+    return { start, ended: () => working };
   };
-  const gauge = async (): Promise<void> => {
+  const gauge = inTurn(async () => {
     for (const { queue, depth } of await queueDepths(relational)) metrics.queueDepth({ queue }, depth);
-  };
+  });
+  const sweep = inTurn(() => deps.sweep(stopping.signal));
 
   return {
     start() {
-      const sweep = (): void => then(() => deps.sweep(stopping.signal));
-      timers.push(setInterval(() => then(gauge), gaugeEveryMs));
-      timers.push(setTimeout(sweep, firstSweepAfterMs), setInterval(sweep, sweepEveryMs));
+      stopping = new AbortController();
+      timers = [
+        setInterval(gauge.start, gaugeEveryMs),
+        setTimeout(sweep.start, firstSweepAfterMs),
+        setInterval(sweep.start, sweepEveryMs),
+      ];
       for (const timer of timers) timer.unref();
     },
     async stop() {
       stopping.abort();
       // Of a timeout it does the same.
       for (const timer of timers) clearInterval(timer);
-      await working;
+      await Promise.all([gauge.ended(), sweep.ended()]);
     },
   };
 }

@@ -160,6 +160,19 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'a payload taken away as if it had expired',
+    async harm(dataDir) {
+      const { raw } = await someRecord(dataDir);
+      const relational = await createPgliteRelational({ dir: join(dataDir, 'pg') });
+      const [ref] = await relational.query<{ run_id: string }>(
+        `update raw_ref set expired_at = now(), removed_at = now() where sha256 = '${raw}' returning run_id::text as run_id`,
+      );
+      await relational.close();
+      await rm((await filesBelow(join(dataDir, 'blobs/raw'))).find((file) => file.includes(raw))!);
+      return ref!.run_id;
+    },
+  },
+  {
     name: 'a byte of a ledger row',
     async harm(dataDir) {
       const relational = await createPgliteRelational({ dir: join(dataDir, 'pg') });

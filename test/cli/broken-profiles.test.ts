@@ -340,6 +340,31 @@ const uncompilable: Broken[] = [
     yaml: `${withField(ts)}\ncompression: none\nlimits: { decoded_ratio: 3 }`,
     says: ['10:1: these bound what a compressed payload holds, and compression is none; leave one of them out'],
   },
+  {
+    name: 'policy-of-nowhere',
+    yaml: `${withField(ts)}\npolicy: people`,
+    says: [/^9:1: the policy people is not written out here; /],
+  },
+  {
+    name: 'encrypted-for-nobody',
+    yaml: `${withField(ts, '    dimensions: { name: name }')}\npolicy: { fields: { dimensions.name: { action: encrypt } } }`,
+    says: [/^10:1: a field is encrypted, so say by `subject` whose key it is/],
+  },
+  {
+    name: 'no-such-table',
+    yaml: withField(ts, '    dimensions: { city: { lookup: { in: airports, key: iata, field: city } } }'),
+    says: [/^9:\d+: there is no table airports under lookups/],
+  },
+  {
+    name: 'range-of-no-cells',
+    yaml: `${withField(ts).replace('format: json', 'format: xlsx')}\nxlsx: { range: 1:B }`,
+    says: ['9:9: this is no range of cells; write B3:F200, B3:F (to the end) or B:F'],
+  },
+  {
+    name: 'no-such-unit',
+    yaml: withField(ts, '    measures: { a: { path: a, convert: { from: mils, to: km } } }'),
+    says: [/^9:\d+: .*mils/],
+  },
 ];
 
 let root: string;

@@ -281,6 +281,24 @@ describe('payloads', () => {
     expect(await findings()).toEqual([]);
   });
 
+  it('keep their bytes while another tenant has a reference to them', async () => {
+    await writeRows(id, 2);
+    await apply(profileOf('1.0.0', { raw: 'P30D' }), id);
+    await ingest();
+    const { sha256 } = (await payloads())[0]!;
+    await system.relational.execute(
+      `insert into raw_ref (tenant_id, source_id, run_id, page, request_key, bucket, key, sha256, content_type, size, captured_at)
+       select 'neighbour', source_id, gen_random_uuid(), page, request_key, bucket, key, sha256, content_type, size, captured_at
+       from raw_ref where tenant_id = $1 and source_id = $2`,
+      [tenant, id],
+    );
+    later(40);
+    expect((await retain()).raw).toMatchObject({ payloads: 1 });
+    expect(existsSync(blobPath(sha256))).toBe(true);
+    await system.relational.execute(`delete from raw_ref where tenant_id = 'neighbour'`);
+    expect(await findings()).toEqual([]);
+  });
+
   it('wait while a run is under way, and never go when the same bytes are being captured', async () => {
     await writeRows(id, 5);
     await apply(profileOf('1.0.0', { raw: 'P30D', quarantine: 'P1D' }), id);
