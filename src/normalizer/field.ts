@@ -255,8 +255,11 @@ function lookupOf(lookup: Lookup, setting: FieldSetting): CompiledLookup | undef
     );
     return undefined;
   }
-  if (keys.length !== table.arity)
-    problem(`${pointer}/key`, `the key of ${lookup.in} has ${table.arity} parts, and this has ${keys.length}`);
+  if (keys.length !== table.key.length)
+    problem(
+      `${pointer}/key`,
+      `the key of ${lookup.in} has ${table.key.length} parts, and this has ${keys.length}; write one field for each of ${table.key.join(', ')}`,
+    );
   if (table.timed && setting.isTime === true)
     problem(`${pointer}/in`, `a record's own time cannot be looked up by that time; give ${lookup.in} \`at: latest\``);
   const { pointer: place, ofPart } = keys[0]!.site;

@@ -7,8 +7,8 @@ import type { LookupData, Lookups } from './lookup-resources.ts';
 
 /** A table as rules use it. */
 export interface LookupView {
-  /** How many parts its key has. */
-  arity: number;
+  /** The parts of its key. */
+  key: readonly string[];
   /** Which entry a key finds depends on the record's ts. */
   timed: boolean;
   /** Where the values of a field stand in entries; -1 when no rule uses it. */
@@ -53,7 +53,7 @@ export function createTables(profile: Profile, lookups: Lookups | undefined): Ma
 
 function viewOf(setting: Setting, fields: readonly string[], find: Find): LookupView {
   const timed = setting.entities !== undefined && setting.at !== 'latest';
-  return { arity: keyOf(setting).length, timed, slot: (field) => fields.indexOf(field), find };
+  return { key: keyOf(setting), timed, slot: (field) => fields.indexOf(field), find };
 }
 
 /** Tables that were built last, with the bytes they were built from. One table serves every payload that it is the same for. */

@@ -240,7 +240,7 @@ it('refuses look-ups that cannot work, and says what to write', () => {
     }
   };
   expect(problems({ dimensions: { v: lookup('k', 'v') } })).toEqual([
-    '/records/0/dimensions/v/lookup/key the key of table has 2 parts, and this has 1',
+    '/records/0/dimensions/v/lookup/key the key of table has 2 parts, and this has 1; write one field for each of a, b',
   ]);
   expect(problems({ dimensions: { v: { lookup: { in: 'tabel', key: 'k', field: 'v' } } } })).toEqual([
     '/records/0/dimensions/v/lookup/in there is no table tabel under lookups; there are table',

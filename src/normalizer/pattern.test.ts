@@ -128,7 +128,7 @@ describe('what is refused when the profile is compiled', () => {
     ],
     [{ replace: [{ pattern: '[', with: '' }] }, /^replace\/0\/pattern .*missing closing \]/],
     [{ replace: [{ pattern: 'a*', with: '' }] }, /^replace\/0\/pattern .*write \+ instead of \*/],
-    [{ replace: [{ pattern: '(a)', with: '$2' }] }, /^replace\/0\/with .*1 groups.*\$2/],
+    [{ replace: [{ pattern: '(a)', with: '$2' }] }, /^replace\/0\/with .*one group.*\$2/],
   ])('%j', (options, expected) => {
     const found = problems(options);
     expect(found).toHaveLength(1);

@@ -53,7 +53,7 @@ function byPatterns(
     if (wrong !== undefined)
       problem(
         `/${i}/with`,
-        `the pattern has ${compiled.groups} groups, and this names $${wrong}; a dollar sign itself is written $$`,
+        `the pattern has ${compiled.groups === 1 ? 'one group' : `${compiled.groups} groups`}, and this names $${wrong}; a dollar sign itself is written $$`,
       );
     entries.push({ group, parts });
     group += 1 + compiled.groups;

@@ -326,6 +326,36 @@ const uncompilable: Broken[] = [
     says: [/^9:33: a pattern looks neither ahead nor behind/],
   },
   {
+    name: 'too-many-repetitions',
+    yaml: withField(ts, '    dimensions: { a: { path: a, matches: "^([a-z]{99}x){99}$" } }'),
+    says: [/^9:33: the pattern is too large: it compiles to \d+ instructions, and 1000 are the most; write fewer/],
+  },
+  {
+    name: 'group-not-there',
+    yaml: withField(ts, '    dimensions: { a: { path: a, replace: [{ pattern: "(a)b", with: "$2" }] } }'),
+    says: ['9:62: the pattern has one group, and this names $2; a dollar sign itself is written $$'],
+  },
+  {
+    name: 'units-apart',
+    yaml: withField(ts, '    measures: { a: { path: a, convert: { from: degF, to: km } } }'),
+    says: ['9:54: km measures length, and degF temperature, which converts to K, degC, degF, degR'],
+  },
+  {
+    name: 'no-such-unit',
+    yaml: withField(ts, '    measures: { a: { path: a, convert: { from: DegF, to: degC } } }'),
+    says: ['9:42: there is no unit DegF here; do you mean degF?'],
+  },
+  {
+    name: 'no-such-table',
+    yaml: `${withField(ts, '    dimensions: { a: { lookup: { in: port, key: a, field: b } } }')}\nlookups: { ports: { entities: { name: port }, key: id } }`,
+    says: ['9:34: there is no table port under lookups; there are ports'],
+  },
+  {
+    name: 'half-a-key',
+    yaml: `${withField(ts, '    dimensions: { a: { lookup: { in: ports, key: a, field: b } } }')}\nlookups: { ports: { entities: { name: port }, key: [id, day] } }`,
+    says: ['9:45: the key of ports has 2 parts, and this has 1; write one field for each of id, day'],
+  },
+  {
     name: 'combine-of-nothing',
     yaml: `${withField(ts, '    measures: { a: a }')}\ndedupe: { keep: merge, combine: { b: sum } }`,
     says: ['10:35: no record rule has such a number; there are a'],
