@@ -86,6 +86,19 @@ describe('a new field', () => {
   });
 });
 
+it('takes numbers, dates and ids for the names of a map, and tells of the map alone', async () => {
+  const keyed = (...names: string[]) => lines(30, (n) => ({ ...base(n), days: Object.fromEntries(names.map((name) => [name, { n }])) })); // prettier-ignore
+  const before = keyed('2026-01-01', '2026-01-02');
+  expect(await drift(profile, before, keyed('2026-01-02', '2026-01-03', '17'))).toEqual([]);
+  expect(await drift(profile, before, keyed('9b2c1a34-0000-4000-8000-0123456789ab'))).toEqual([]);
+  expect(await drift(profile, before, before.replaceAll('"n"', '"m"'))).toMatchObject([
+    { path: '/days/*/m', change: 'field_added', edit: [] },
+    { path: '/days/*/n', change: 'field_lost' },
+  ]);
+  expect(await drift(profile, before, keyed('2026-01-01', 'total'))).toMatchObject([{ path: '/days/total' }]);
+  expect(await drift(profile, lines(30, base), before)).toMatchObject([{ path: '/days', edit: [] }]);
+});
+
 it('tells of a payload of another kind in a bounded number of events', async () => {
   const wide = (value: (n: number) => unknown) => lines(30, (n) => ({ ...base(n), ...Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, value(i)])) })); // prettier-ignore
   const changes = await drift(profile, wide((i) => i), wide(() => ['list'])); // prettier-ignore

@@ -8,7 +8,7 @@ import { applyPatch } from './json-patch.ts';
 import { pointerTo } from './path.ts';
 import { type FieldUse, stepsIn, usesOf } from './profile-uses.ts';
 import type { ShapeChange } from './shape-changes.ts';
-import { anyItem, shapePointer, type Shape, type ShapeStep, type ValueLook, typeBits } from './shape.ts';
+import { anyItem, anyMember, shapePointer, type Shape, type ShapeStep, type ValueLook, typeBits } from './shape.ts';
 
 export interface Proposal {
   /** Empty: there is nothing to write, or nothing that can be told from the rows alone. */
@@ -110,13 +110,18 @@ function homeOf(
     if (
       items.every((step, i) => steps[i] === step) &&
       steps.length > items.length &&
-      !steps.slice(items.length).includes(anyItem)
+      !steps.slice(items.length).some(isAny)
     )
       return { index: use.record, path: `@item.${pathOf(steps.slice(items.length), false)}` };
   }
-  if (steps.includes(anyItem)) return undefined;
+  // Of lists and maps there is no one item or member to read.
+  if (steps.some(isAny)) return undefined;
   const index = profile.records.findIndex((record) => record.unpivot === undefined && record.explode === undefined);
   return { index: Math.max(0, index), path: pathOf(steps, table) };
+}
+
+function isAny(step: ShapeStep): boolean {
+  return step === anyItem || step === anyMember;
 }
 
 function addField(

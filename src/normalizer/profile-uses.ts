@@ -2,7 +2,7 @@ import type { FieldRule, Profile, RecordRule, Rule } from '#contracts';
 import { isTable } from './csv-dialect.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
 import { Columns, compilePath, type Division, PathError } from './path.ts';
-import { anyItem, type Shape, type ShapeStep } from './shape.ts';
+import { anyItem, anyMember, fieldName, type Shape, type ShapeStep } from './shape.ts';
 
 /** A part of a profile that reads a field of the rows. */
 export interface FieldUse {
@@ -136,9 +136,10 @@ function referencesOf(cel: string | undefined): string[][] {
 export function stepsIn(shape: Shape, segments: readonly string[]): ShapeStep[] {
   let at: Shape | undefined = shape;
   return segments.map((segment) => {
-    const field: Shape | undefined = at?.members ?? at?.fields?.find(([name]) => name === segment)?.[1];
+    const name = at?.members === undefined ? fieldName(segment) : anyMember;
+    const field: Shape | undefined = at?.members ?? at?.fields?.find(([own]) => own === name)?.[1];
     const isIndex: boolean = field === undefined && at?.items !== undefined && /^-?\d+$/.test(segment);
     at = isIndex ? at!.items : field;
-    return isIndex ? anyItem : segment;
+    return isIndex ? anyItem : name;
   });
 }

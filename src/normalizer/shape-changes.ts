@@ -6,6 +6,7 @@ import { isTextual } from './shape-cells.ts';
 import {
   allowedTypes,
   anyItem,
+  anyMember,
   emptyShape,
   type KnownShape,
   type Novelty,
@@ -83,7 +84,7 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
       fieldAdded([...steps, anyItem], after.items);
     if (before.members !== undefined) {
       for (const one of after.members === undefined ? (after.fields ?? []).map(([, shape]) => shape) : [after.members])
-        compare([...steps, '*'], before.members, one);
+        compare([...steps, anyMember], before.members, one);
     } else if ((before.types & object) !== 0 && (after.types & object) !== 0) compareFields(steps, before, after);
   }
 
@@ -114,7 +115,7 @@ export function shapeChanges(input: CompareInput): ShapeChange[] {
     };
     const count = after.members === undefined ? String(added.length) : 'a great many';
     const place = steps.length === 0 ? 'The rows have' : `${pathOf(steps)} has`;
-    changes.push({ ...news([...steps, '*'], 0, object), change: 'field_added', entity: 'fields', severity: 'info', message: `${place} ${count} new fields at once.`, lesson: { steps, shape } }); // prettier-ignore
+    changes.push({ ...news([...steps, anyMember], 0, object), change: 'field_added', entity: 'fields', severity: 'info', message: `${place} ${count} new fields at once.`, lesson: { steps, shape } }); // prettier-ignore
   }
 
   function lostIfExpected(steps: ShapeStep[], field: Shape, before: Shape, after: Shape): void {
@@ -167,7 +168,7 @@ function bounded(changes: ShapeChange[]): ShapeChange[] {
   if (changes.length <= maxChanges) return changes;
   const kept = changes.toSorted((a, b) => grave(b) - grave(a)).slice(0, maxChanges - 1);
   const message = `${changes.length - kept.length} more fields have changed at once: is this another kind of payload?`;
-  const steps = ['*'];
+  const steps = [anyMember];
   return [...kept, { change: 'records_changed', entity: 'records', severity: 'warning', steps, path: '/*', before: 0, after: 0, message, novelty: undefined, uses: [], lesson: { steps: [] } }]; // prettier-ignore
 }
 

@@ -16,6 +16,7 @@ import { cellClassifier, isTextual, lookOf } from './shape-cells.ts';
 import {
   allowedTypes,
   anyItem,
+  anyMember,
   emptyShape,
   fieldName,
   maxDepth,
@@ -99,7 +100,7 @@ class Node {
   }
 
   addMembers(): Node {
-    this.members ??= new Node('*', this);
+    this.members ??= new Node(anyMember, this);
     this.nest();
     return this.members;
   }
@@ -262,7 +263,11 @@ export function createShapeObserver(
     if (node.members !== undefined) return node.members;
     const name = rename === undefined ? given : rename(given);
     const found = node.find(name);
-    return found < 0 ? newField(node, name) : node.kids[found];
+    const kid = found < 0 ? newField(node, name) : node.kids[found];
+    // What cannot be watched cannot be known either.
+    if (kid === undefined && guardsFields)
+      refuse(node, 'fields', 'The row has more fields than are watched.', undefined);
+    return kid;
   }
 
   function newField(node: Node, name: string): Node | undefined {

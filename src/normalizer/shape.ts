@@ -49,8 +49,16 @@ export function emptyShape(): Shape {
   return { types: 0, count: 0, objects: 0 };
 }
 
-/** A name as shapes keep it. Two that agree in so many characters are taken for one. */
+/** A member of a map among fields: its name is a value, and the next payload has others. */
+export const anyMember = '*';
+const valueName =
+  /^(?:\d+|\d{4}-\d\d(?:-\d\d(?:[T ].*)?)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|[\da-f]{24,})$/i;
+
+/** A name as shapes keep it. Numbers, dates and ids are members of a map; two names that agree in many characters are taken for one. */
 export function fieldName(name: string): string {
+  const c = name.charCodeAt(0) | 0x20;
+  const isHex = (c >= 0x30 && c <= 0x39) || (c >= 0x61 && c <= 0x66);
+  if (isHex && valueName.test(name)) return anyMember;
   return name.length <= maxName ? name : name.slice(0, maxName);
 }
 
