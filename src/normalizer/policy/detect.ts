@@ -42,7 +42,12 @@ export function createDetect(options: DetectOptions = {}): Detect {
   const wanted = new Set(options.detectors ?? detectorNames);
   const hints = new Set((options.hints ?? []).filter((hint) => wanted.has(hint)));
   const { country } = options;
-  const used = shapes.filter((shape) => wanted.has(shape.detector));
+  const used: (readonly Shape[] | undefined)[] = [];
+  for (const shape of shapes) {
+    if (!wanted.has(shape.detector) || (shape.hinted === true && !hints.has(shape.detector))) continue;
+    const length = shape.groups[0]!;
+    used[length] = [...(used[length] ?? []), shape];
+  }
   return (given) => {
     const text = given.length > textLimit ? given.slice(0, textLimit) : given;
     if (hints.size > 0) {
@@ -58,9 +63,11 @@ export function createDetect(options: DetectOptions = {}): Detect {
     if ((signs & signDigits) !== 0) {
       const tokens = tokensOf(text);
       for (let i = 0; i < tokens.length; i++) {
-        findShapes(text, tokens, i, used, hints, found);
-        if (wanted.has('iban')) findIban(text, tokens, i, found);
-        if (wanted.has('ip')) findIpv4(text, tokens, i, found);
+        const { start, end, digits } = tokens[i]!;
+        const fitting = used[end - start];
+        if (fitting !== undefined) findShapes(text, tokens, i, fitting, found);
+        if (!digits && wanted.has('iban')) findIban(text, tokens, i, found);
+        if (digits && wanted.has('ip')) findIpv4(text, tokens, i, found);
       }
     }
     return found.length < 2 ? found : apart(found);
@@ -141,19 +148,16 @@ function isAlphanumeric(text: string, i: number): boolean {
   return i >= 0 && i < text.length && /[\p{L}\d]/u.test(text[i]!);
 }
 
-/** Every shape whose groups stand at token i, one separator between them. */
+/** Every shape of those that fit token i whose groups stand there, one separator between them. */
 function findShapes(
   text: string,
   tokens: readonly Token[],
   i: number,
-  used: readonly Shape[],
-  hints: ReadonlySet<Detector>,
+  fitting: readonly Shape[],
   found: Finding[],
 ): void {
   const first = tokens[i]!;
-  const length = first.end - first.start;
-  for (const shape of used) {
-    if (shape.groups[0] !== length || (shape.hinted === true && !hints.has(shape.detector))) continue;
+  for (const shape of fitting) {
     if (shape.digits === true && !first.digits) continue;
     const last = groupsAt(tokens, i, shape);
     if (last === undefined || inNumber(tokens, i, last)) continue;
@@ -214,10 +218,11 @@ function findIban(text: string, tokens: readonly Token[], i: number, found: Find
 }
 
 function findIpv4(text: string, tokens: readonly Token[], i: number, found: Finding[]): void {
+  if (tokens[i + 1]?.sep !== '.' || tokens[i + 3] === undefined) return;
   const octets: string[] = [];
   for (let o = 0; o < 4; o++) {
-    const token = tokens[i + o];
-    if (token === undefined || !token.digits || token.end - token.start > 3 || (o > 0 && token.sep !== '.')) return;
+    const token = tokens[i + o]!;
+    if (!token.digits || token.end - token.start > 3 || (o > 0 && token.sep !== '.')) return;
     octets.push(text.slice(token.start, token.end));
   }
   // Five numbers are a version or an object identifier.
