@@ -238,6 +238,8 @@ function retyped(profile: Profile, change: ShapeChange): Proposal {
 
 /** The rule with one more option; a plain path becomes a rule. */
 function withOption(use: FieldUse, option: keyof Rule, value: unknown): PatchOperation {
+  // Beside other options, so that several edits of a rule can be applied one after the other.
+  if (Object.keys(use.spec).length > 1) return { op: 'add', path: `${use.pointer}/${option}`, value };
   return { op: 'replace', path: use.pointer, value: { ...use.spec, [option]: value } };
 }
 

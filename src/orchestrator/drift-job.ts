@@ -105,13 +105,13 @@ export const anyOrdinal = 2_147_483_647;
 
 const notStopped = { stoppedBy: null, stoppedAtOrdinal: null };
 
-/** Learns from a payload that was normalized, and tells what is new, in the transaction that settles its job. */
+/** Learns from a payload that was normalized, and tells what is new, in the transaction that settles its job. `learned`: nothing was known when it came. */
 export async function settleDrift(
   deps: DriftDeps,
   unit: Unit,
   job: Job,
   profile: AppliedProfile,
-  { shape: seen, changes = [] }: NormalizeOutcome,
+  { shape: seen, changes = [], learned }: NormalizeOutcome & { learned: boolean },
 ): Promise<void> {
   if (seen === undefined) return;
   const { tenant_id: tenantId, source_id: sourceId, raw } = job;
@@ -132,7 +132,7 @@ export async function settleDrift(
         asOf,
         ...notStopped,
       }
-    : { ...shape, asOf, known: learnShape(shape.known, seen, { ...options, all: shape.learnedRun === job.run_id }) };
+    : { ...shape, asOf, known: learnShape(shape.known, seen, { ...options, all: learned }) };
   await saveShape(unit.tx, tenantId, sourceId, next, unit.now);
   await recordDrift(deps, unit, job, profile, changes, false);
 }

@@ -23,6 +23,7 @@ export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: Ab
   const { job } = claim.envelope;
   const profile = await namedProfile(deps.relational, job);
   await refuseExpired(deps.relational, job.raw!);
+  const drift = await driftTask(deps, job, profile);
   const outcome = await deps.normalizer.normalize({
     tenantId: job.tenant_id,
     sourceId: job.source_id,
@@ -31,10 +32,12 @@ export async function runNormalize(deps: NormalizeDeps, claim: Claim, signal: Ab
     raw: job.raw!,
     profile,
     signal,
-    drift: await driftTask(deps, job, profile),
+    drift,
   });
   if (outcome.held === true) return holdJob(deps, job, profile, outcome.changes!);
-  const settled = await deps.transact((unit) => settleNormalize(deps, unit, claim, profile, outcome));
+  const settled = await deps.transact((unit) =>
+    settleNormalize(deps, unit, claim, profile, { ...outcome, learned: drift.known === undefined }),
+  );
   if (!settled) throw new StaleAttempt();
 }
 
@@ -63,7 +66,7 @@ async function settleNormalize(
   unit: Unit,
   claim: Claim,
   profile: AppliedProfile,
-  outcome: NormalizeOutcome,
+  outcome: NormalizeOutcome & { learned: boolean },
 ): Promise<boolean> {
   const { job } = claim.envelope;
   const run = await lockRun(unit.tx, job.run_id);
