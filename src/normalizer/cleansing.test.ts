@@ -263,6 +263,9 @@ describe('durations', () => {
     expect(await number({ cast: 'duration_s', scale: 1000, max: 70_000 }, 'PT1M')).toBe(60_000);
     expect(await text({ cast: 'duration_s' }, 'PT1M')).toBe('60');
     expect(await number({ cast: 'duration_s' }, 90)).toBe(90);
+    expect(await number({ cast: 'duration_s' }, '36:05:00.5')).toBe(129_900.5);
+    const minutes = [{ pattern: String.raw`^(\d+):(\d+)$`, with: 'PT$1M$2S' }];
+    expect(await number({ cast: 'duration_s', replace: minutes }, '12:30')).toBe(750);
     expect(await number({ cast: 'duration_s' }, 'P1M')).toBe('cast_failed');
   });
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChartlyError } from '#kit';
@@ -99,6 +100,18 @@ describe('conversion', () => {
       }
     }
   });
+});
+
+it('has its units in the guide, and no others', async () => {
+  const guide = await readFile(new URL('../../docs/profiles.md', import.meta.url), 'utf8');
+  const rows = [
+    ...guide.matchAll(
+      /^\| (temperature|length|mass|speed|pressure|energy|power|volume|area|time|angle|frequency|flow|concentration|fraction) \| (.*) \|$/gm,
+    ),
+  ];
+  expect(rows).toHaveLength(15);
+  for (const [, quantity, units] of rows)
+    expect([...units!.matchAll(/`([^`]+)`/g)].map(([, symbol]) => symbol)).toEqual(symbolsOf(quantity!));
 });
 
 describe('convert in a rule', () => {
