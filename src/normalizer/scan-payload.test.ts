@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -66,6 +68,23 @@ describe('scanning a payload', () => {
       ['text', '', 'email', 1],
     ]);
     expect((await scanned(text, undefined)).items).toEqual([['text', '', 'email', 3]]);
+  });
+
+  it('finds nothing in real data that holds nothing', async () => {
+    const data = join(import.meta.dirname, '..', '..', 'node_modules', 'vega-datasets', 'data');
+    for (const file of [
+      'movies.json',
+      'airports.csv',
+      'flights-2k.json',
+      'earthquakes.json',
+      'us-employment.csv',
+      'gapminder.json',
+    ]) {
+      const profile = profileOf(file.endsWith('.csv') ? 'csv' : 'json', [event()]);
+      for (const reading of [profile, undefined]) {
+        expect((await scanned(readFileSync(join(data, file)), reading)).items, file).toEqual([]);
+      }
+    }
   });
 
   it('hides names of members that are values, and finds them', async () => {

@@ -4,6 +4,7 @@ import { isObject, pointerTo, type RowValue } from './path.ts';
 import { createDetect, type Detect } from './policy/detect.ts';
 import { hintsOfName } from './policy/detector-names.ts';
 import { redacted } from './policy/hide.ts';
+import { findings } from './policy/windows.ts';
 import type { Found, Place } from './scan-tally.ts';
 
 /** Makes detectors by the name of a field. */
@@ -44,7 +45,7 @@ export function scanRow(
   const { plain } = detectors;
 
   function look(text: string, detect: Detect, pointer: string): void {
-    for (const { detector, start, end } of detect(text))
+    for (const { detector, start, end } of findings(text, detect))
       take({ where: 'row', pointer, detector, text: text.slice(start, end), place });
   }
 
@@ -59,11 +60,11 @@ export function scanRow(
     if (Array.isArray(value)) for (const item of value) walk(item, name, `${pointer}/*`, depth + 1);
     else if (isObject(value)) {
       for (const member of Object.keys(value)) {
-        const findings = plain(member);
+        const held = plain(member);
         // A name that is a value must not be shown either.
-        const shown = findings.length === 0 ? member : redacted(member, findings, plain);
+        const shown = held.length === 0 ? member : redacted(member, held, plain);
         const at = pointer + pointerTo([shown]);
-        if (findings.length > 0) look(member, plain, at);
+        if (held.length > 0) look(member, plain, at);
         walk(value[member], member, at, depth + 1);
       }
     }
@@ -73,7 +74,7 @@ export function scanRow(
   else
     (row as readonly string[]).forEach((text, i) => {
       const name = columns[i] ?? '';
-      const findings = plain(name);
-      walk(text, name, pointerTo([findings.length === 0 ? name : redacted(name, findings, plain)]), 1);
+      const held = plain(name);
+      walk(text, name, pointerTo([held.length === 0 ? name : redacted(name, held, plain)]), 1);
     });
 }

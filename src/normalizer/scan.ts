@@ -2,6 +2,7 @@ import type { ScanExport } from '#contracts';
 import { ChartlyError } from '#kit';
 import type { BlobStore, CanonicalStore, Relational } from '#storage';
 import type { ScanResult, ScanTask } from './index.ts';
+import { findings } from './policy/windows.ts';
 import { scanPayload } from './scan-payload.ts';
 import { scanRecords } from './scan-records.ts';
 import { detectorsByName } from './scan-rows.ts';
@@ -65,7 +66,6 @@ export async function scan(deps: ScanDeps, task: ScanTask): Promise<ScanResult> 
 
 /** Artifacts are texts of some megabytes; of larger ones the start is looked at. */
 const artifactBytes = 32 << 20;
-const windowCharacters = 65_536;
 /** Values that are looked for one by one, as only a hint makes them recognisable. */
 const mostHinted = 200;
 
@@ -93,13 +93,9 @@ async function exportsOf(
     const range = { start: 0, end: Math.min(Number(size), artifactBytes) };
     const text = (await blobs.readAll('artifacts', sha256, range)).toString('utf8');
     const shown = new Set(hinted.filter((value) => text.includes(value)));
-    for (let at = 0; at < text.length; at += windowCharacters) {
-      // Windows overlap, and a value counts once.
-      const part = text.slice(at, at + windowCharacters + 512);
-      for (const { start, end } of plain(part)) {
-        const value = part.slice(start, end);
-        if (tally.isExposed(value)) shown.add(value);
-      }
+    for (const { start, end } of findings(text, plain)) {
+      const value = text.slice(start, end);
+      if (tally.isExposed(value)) shown.add(value);
     }
     exports.push({
       source_id: sourceId,

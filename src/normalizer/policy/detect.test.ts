@@ -4,6 +4,7 @@ import type { Detector } from '#contracts';
 import { createDetect, type DetectOptions } from './detect.ts';
 import { detectorNames, hintsOfName } from './detector-names.ts';
 import { ibanLength } from './iban.ts';
+import { findings } from './windows.ts';
 
 /** What is found, as `detector:text`. */
 function found(text: string, options: DetectOptions = {}): string[] {
@@ -214,6 +215,24 @@ describe('each detector', () => {
     expect(found('020 7946 0958', { hints, country: 'US' })).toEqual([]);
     expect(found('020 7946 0958', { hints })).toEqual([]);
     expect(found('1985-03-02', { hints, country: 'DE' })).toEqual([]);
+  });
+
+  it('finds a phone number that other digits follow', () => {
+    expect(found('rang +44 20 7946 0958 2 times, +1 212-456-7890 2024-01-02 09:00')).toEqual([
+      'phone:+44 20 7946 0958',
+      'phone:+1 212-456-7890',
+    ]);
+  });
+
+  it('finds in texts of any length, and a value on a border of windows once', () => {
+    const detect = createDetect();
+    for (let length = 64_000; length < 66_000; length += 7) {
+      const text = `${'x '.repeat(length / 2)}ada@example.org ${'y '.repeat(40_000)}bob@example.org`;
+      expect([...findings(text, detect)].map(({ start, end }) => text.slice(start, end))).toEqual([
+        'ada@example.org',
+        'bob@example.org',
+      ]);
+    }
   });
 
   it('keeps findings apart and in order', () => {

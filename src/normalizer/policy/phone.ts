@@ -3,31 +3,44 @@ import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from
 /** Longest that a phone number is written. */
 const phoneLimit = 32;
 
+/** A number may have digits behind it that are no part of it: so many of its beginnings are tried, the longest first. */
+const mostTries = 4;
+
 /** The international number after a + in a text, or undefined. Looks at no more than a number can be long. */
 export function phoneAt(text: string, plus: number): { start: number; end: number } | undefined {
   const before = text.charCodeAt(plus - 1);
   if (plus > 0 && ((before >= 48 && before <= 57) || /[A-Za-z]/.test(text[plus - 1]!))) return undefined;
-  let end = plus + 1;
-  let last = end;
-  let digits = 0;
+  const ends = groupEnds(text, plus);
+  const fitting = ends.filter((end) => isLengthOf(text.slice(plus, end))).slice(-mostTries);
+  const end = fitting.findLast((one) => isInternational(text.slice(plus, one), text.slice(one, one + 1)));
+  return end === undefined ? undefined : { start: plus, end };
+}
+
+/** Where groups of digits end that stand behind a +, with one or two separators between them. */
+function groupEnds(text: string, plus: number): number[] {
+  const ends: number[] = [];
   let gap = 0;
-  for (; end < text.length && end - plus < phoneLimit; end++) {
-    const code = text.charCodeAt(end);
+  for (let at = plus + 1; at < text.length && at - plus < phoneLimit; at++) {
+    const code = text.charCodeAt(at);
     if (code >= 48 && code <= 57) {
-      digits++;
+      if (gap === 0 && ends.length > 0) ends.pop();
+      ends.push(at + 1);
       gap = 0;
-      last = end + 1;
-    } else if (++gap > 2 || !' -.()/'.includes(text[end]!)) break;
+    } else if (++gap > 2 || !' -.()/'.includes(text[at]!)) break;
   }
-  if (digits < 8 || digits > 15) return undefined;
-  const next = text.charCodeAt(last);
-  if ((next >= 48 && next <= 57) || /^[A-Za-z]/.test(text.slice(last, last + 1))) return undefined;
-  const written = text.slice(plus, last);
+  return ends;
+}
+
+function isLengthOf(written: string): boolean {
+  const digits = written.replace(/\D/g, '').length;
+  return digits >= 8 && digits <= 15;
+}
+
+function isInternational(written: string, next: string): boolean {
+  if (/^[0-9A-Za-z]/.test(next)) return false;
   // Coordinates as ISO 6709 writes them: +40.7128-074.0060.
-  if (/\d\.\d.*-|\d\.\d{4}/.test(written)) return undefined;
-  return parsePhoneNumberFromString(written, { extract: false })?.isValid() === true
-    ? { start: plus, end: last }
-    : undefined;
+  if (/\d\.\d.*-|\d\.\d{4}/.test(written)) return false;
+  return parsePhoneNumberFromString(written, { extract: false })?.isValid() === true;
 }
 
 /** Tells whether a whole text is a phone number, as written in a country. */
