@@ -29,7 +29,7 @@ describe('at the upstream', () => {
     );
     await Promise.all(fetches);
     expect([upstream.seen.length, upstream.peak()]).toEqual([24, 3]);
-    expect(bench.hub.health()).toEqual([
+    expect(await bench.hub.health()).toEqual([
       { domain: upstream.url.slice(7), breaker: 'closed', inFlight: 0, failures: 0 },
     ]);
   });
@@ -82,14 +82,14 @@ describe('at the upstream', () => {
 
     skipped += 30_000;
     expect((await failure(fetchOnce())).code).toBe('upstream_error');
-    expect([upstream.seen.length, bench.hub.health()[0]!.breaker]).toEqual([4, 'open']);
+    expect([upstream.seen.length, (await bench.hub.health())[0]!.breaker]).toEqual([4, 'open']);
 
     healthy = true;
     skipped += 60_000;
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => fetchOnce()));
     expect(tries.filter((t) => t.status === 'fulfilled').length).toBe(1);
     expect(upstream.seen.length).toBe(5);
-    expect(bench.hub.health()).toEqual([{ domain, breaker: 'closed', inFlight: 0, failures: 0 }]);
+    expect(await bench.hub.health()).toEqual([{ domain, breaker: 'closed', inFlight: 0, failures: 0 }]);
     await fetchOnce();
     const states = bench.metrics.filter((m) => m.name === 'breakerState').map((m) => m.value);
     expect(states).toEqual([2, 1, 2, 1, 0]);
@@ -109,7 +109,7 @@ describe('at the upstream', () => {
       );
       await failure(fetchAll(bench, source));
     }
-    expect([upstream.seen.length, bench.hub.health()[0]!.breaker]).toEqual([4, 'closed']);
+    expect([upstream.seen.length, (await bench.hub.health())[0]!.breaker]).toEqual([4, 'closed']);
   });
 });
 

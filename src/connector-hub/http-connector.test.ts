@@ -214,7 +214,7 @@ describe('caps and times', () => {
     stop.abort();
     expect(await first).toMatchObject({ code: 'cancelled' });
     expect(await second).toMatchObject({ code: 'cancelled' });
-    expect(bench.hub.health()[0]!.inFlight).toBe(0);
+    expect((await bench.hub.health())[0]!.inFlight).toBe(0);
     expect(bench.stored).toEqual([]);
   });
 });

@@ -54,8 +54,8 @@ export function createConnectorHub(deps: ConnectorHubDeps): ConnectorHub {
       if (connector !== undefined) return connector.fetch(task);
       throw new ChartlyError('validation_failed', `There is no connector ${task.source.connector}.`);
     },
-    connectors: () => connectors.map(({ name, title, description }) => ({ name, title, description })),
-    health: () => admission.domains(),
+    connectors: async () => connectors.map(({ name, title, description }) => ({ name, title, description })),
+    health: async () => admission.domains(),
   };
 }
 

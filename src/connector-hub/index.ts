@@ -41,6 +41,12 @@ export interface DomainHealth {
   failures: number;
 }
 
+export interface ConnectorInfo {
+  name: string;
+  title: string;
+  description: string;
+}
+
 export interface ConnectorHub {
   /**
    * The pages of a source, one by one; the next request goes out only when the consumer asks for the next page, so nothing is
@@ -50,8 +56,11 @@ export interface ConnectorHub {
    */
   fetch(task: FetchTask): AsyncIterable<CapturedPage>;
   /** The connectors there are, for listings and validation. */
-  connectors(): { name: string; title: string; description: string }[];
-  health(): DomainHealth[];
+  connectors(): Promise<ConnectorInfo[]>;
+  /** Of every process that fetches. */
+  health(): Promise<DomainHealth[]>;
 }
 
 export { createConnectorHub } from './hub.ts';
+export { createRemoteHub } from './remote.ts';
+export { hubRoutes } from './routes.ts';

@@ -24,7 +24,7 @@ async function traces(outcome: unknown): Promise<string> {
     JSON.stringify(outcome) +
     bench.logs.join('\n') +
     JSON.stringify(bench.metrics) +
-    JSON.stringify(bench.hub.health());
+    JSON.stringify(await bench.hub.health());
   for (let e = outcome; e instanceof Error; e = e.cause) {
     text += `${e.message}\n${e.stack}\n${JSON.stringify(e, Object.getOwnPropertyNames(e))}`;
   }

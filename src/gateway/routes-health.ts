@@ -34,7 +34,8 @@ export function registerProbes(app: FastifyInstance, deps: GatewayDeps): void {
     const { queues } = await orchestrator.health().catch(() => ({ queues: [] }));
     for (const { queue, depth } of queues) observer.metrics.queueDepth({ queue }, depth);
     const levels = { closed: 0, half_open: 1, open: 2 } as const;
-    for (const { domain, breaker } of hub.health()) observer.metrics.breakerState({ domain }, levels[breaker]);
+    for (const { domain, breaker } of await hub.health().catch(() => []))
+      observer.metrics.breakerState({ domain }, levels[breaker]);
     const { contentType, body } = await observer.exposition();
     return reply.header('content-type', contentType).send(body);
   });

@@ -349,8 +349,8 @@ function scriptedAnalytics({ result, manifest }: Things, sha256: string, page: B
 function scriptedHub(): ConnectorHub {
   return {
     async *fetch() {},
-    connectors: () => [],
-    health: () => [{ domain: 'example.org', breaker: 'half_open', inFlight: 1, failures: 2 }],
+    connectors: async () => [],
+    health: async () => [{ domain: 'example.org', breaker: 'half_open', inFlight: 1, failures: 2 }],
   };
 }
 

@@ -42,7 +42,7 @@ export async function applyDocuments(
     sources: await appliedIds(deps.relational, context.tenantId, 'source'),
     profiles: await appliedIds(deps.relational, context.tenantId, 'profile'),
   };
-  const { checked, problems } = checkDocuments(deps, documents, applied);
+  const { checked, problems } = await checkDocuments(deps, documents, applied);
   problems.push(...(await tableProblems(deps.normalizer, checked)));
   if (problems.length > 0) throw invalid(problems);
   return deps.relational.transaction(async (tx) => {

@@ -33,15 +33,16 @@ export interface Applied {
 }
 
 /** Checks every document by itself, then the references between them. */
-export function checkDocuments(
+export async function checkDocuments(
   checkers: Checkers,
   documents: readonly WorkspaceDocument[],
   applied: Applied,
-): { checked: CheckedDocument[]; problems: ErrorDetail[] } {
+): Promise<{ checked: CheckedDocument[]; problems: ErrorDetail[] }> {
   const problems: ErrorDetail[] = [];
+  const connectors = await connectorNames(checkers.hub, documents);
   const checked: CheckedDocument[] = [];
   for (const document of documents) {
-    const found = checkOne(checkers, document);
+    const found = checkOne(checkers, connectors, document);
     problems.push(...found.map((problem) => located(document.file, problem)));
     if (found.length === 0) checked.push(describe(document));
   }
@@ -106,7 +107,7 @@ function lookedUpSources({ lookups = {} }: Profile): { kind: 'source'; id: strin
   );
 }
 
-function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[] {
+function checkOne(checkers: Checkers, connectors: readonly string[], document: WorkspaceDocument): ErrorDetail[] {
   const contract = contracts[document.kind];
   if (contract === undefined) return [{ pointer: '', message: 'is neither a source, a profile nor a report' }];
   const check = validator(contract);
@@ -115,7 +116,7 @@ function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[
   }
   switch (document.kind) {
     case 'source':
-      return checkSource(checkers.hub, document.spec as Source);
+      return checkSource(connectors, document.spec as Source);
     case 'profile':
       return problemsOf(() => checkers.normalizer.check(document.spec as Profile));
     case 'report':
@@ -123,8 +124,13 @@ function checkOne(checkers: Checkers, document: WorkspaceDocument): ErrorDetail[
   }
 }
 
-function checkSource(hub: ConnectorHub, source: Source): ErrorDetail[] {
-  const names = hub.connectors().map((connector) => connector.name);
+/** Asked only for documents that name one. */
+async function connectorNames(hub: ConnectorHub, documents: readonly WorkspaceDocument[]): Promise<string[]> {
+  if (!documents.some(({ kind }) => kind === 'source')) return [];
+  return (await hub.connectors()).map(({ name }) => name);
+}
+
+function checkSource(names: readonly string[], source: Source): ErrorDetail[] {
   if (names.includes(source.connector)) return [];
   return [
     { pointer: '/connector', message: `there is no connector ${source.connector}; there are ${names.join(', ')}` },

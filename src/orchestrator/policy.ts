@@ -21,7 +21,7 @@ export interface RetryPolicy {
 export const defaultPolicy: RetryPolicy = { attempts: 5, baseMs: 500, maxMs: 60_000, crashes: 20 };
 
 /** Errors that are not the job's fault. */
-export const storeIsAway: ReadonlySet<string> = new Set(['storage_unavailable', 'disk_full']);
+export const storeIsAway: ReadonlySet<string> = new Set(['storage_unavailable', 'service_unavailable', 'disk_full']);
 
 /** Decides by the error and by what the earlier attempts came to. `random` is in [0, 1). */
 export function judge(claim: Claim, error: ChartlyError, policy: RetryPolicy, random = Math.random()): Verdict {

@@ -129,8 +129,8 @@ export function countLines(text: string): Counts {
 
 function lineHub(world: World, payloads: Map<string, string>): ConnectorHub {
   return {
-    connectors: () => [{ name: 'file', title: 'File', description: '' }],
-    health: () => [],
+    connectors: async () => [{ name: 'file', title: 'File', description: '' }],
+    health: async () => [],
     fetch: (task) => linePages(world, payloads, task),
   };
 }

@@ -55,8 +55,8 @@ export function connectorHubConformance(name: string, open: Open): void {
         (error: { code: string }) => error.code,
       );
 
-    it('names its connectors', () => {
-      expect(tested.hub.connectors().map((c) => c.name)).toEqual(expect.arrayContaining(['http', 'file']));
+    it('names its connectors', async () => {
+      expect((await tested.hub.connectors()).map((c) => c.name)).toEqual(expect.arrayContaining(['http', 'file']));
     });
 
     it('stores every page before it tells of it, under a reference that obeys the contract', async () => {

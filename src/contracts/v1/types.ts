@@ -116,6 +116,7 @@ export type ErrorCode =
   | 'rate_limited'
   | 'backpressure'
   | 'storage_unavailable'
+  | 'service_unavailable'
   | 'disk_full'
   | 'data_dir_locked'
   | 'port_in_use'
