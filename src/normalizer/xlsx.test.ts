@@ -315,6 +315,14 @@ describe('a workbook', () => {
     ).toContain('document type');
   });
 
+  it('whose directory points beyond it is one quarantine row', async () => {
+    const bytes = sheet(header + rowXml(2, ['a', 1]));
+    const place = bytes.lastIndexOf('xl/worksheets/sheet1.xml') - 4;
+    bytes.writeUInt32LE(bytes.length + 5, place);
+    const { rejections } = await run(profileOf('xlsx', [{ kind: 'entity', name: 'x', key: ['id'] }]), bytes);
+    expect(rejections).toMatchObject([{ reason: 'archive_unreadable', start: 0, end: bytes.length }]);
+  });
+
   it('with a damaged sheet keeps the rows before the damage', async () => {
     const many = header + Array.from({ length: 20 }, (_, i) => rowXml(i + 2, [`r${i}`, i])).join('');
     const cut = await read(sheet(`${many}<row r="30"><c r="A30"><v>1</v>`));

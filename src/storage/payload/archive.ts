@@ -16,7 +16,7 @@ export interface Archive {
   find(name: string): ZipEntry | undefined;
   /** What a file holds, streamed, or why not; all files together are held to the layer's bounds. Memory does not grow with the file. */
   read(entry: ZipEntry): AsyncGenerator<DecodedPiece, void, undefined>;
-  /** Where a file stands in the archive, with its header: [start, end). */
+  /** Where a file stands in the archive, with its header: [start, end); the whole archive when it cannot stand where the directory says. */
   range(entry: ZipEntry): { start: number; end: number };
 }
 
@@ -46,6 +46,7 @@ export function openArchive(source: RandomAccess, layer: PayloadLayer): Archive 
       }
     },
     range({ offset, compressed: length }) {
+      if (offset >= source.size) return { start: 0, end: source.size };
       const head = source.read(offset, Math.min(offset + headerSize, source.size));
       const names = head.length < headerSize ? 0 : head.readUInt16LE(26) + head.readUInt16LE(28);
       return { start: offset, end: Math.min(source.size, offset + headerSize + names + length) };
