@@ -195,6 +195,8 @@ export function describeCanonicalStore(name: string, start: () => Promise<Canoni
       const ids = (await everything(store, tenant)).map((r) => r.recordId).sort();
       const want = ['a', 'renamed b', 'other'].map((key) => makeRecord(key).recordId).sort();
       expect(ids).toEqual(want);
+      expect(await store.get(tenant, makeRecord('b').recordId)).toBeUndefined();
+      expect((await store.get(tenant, makeRecord('a').recordId))?.revision).toBe(2n);
       // A late repeat of the older version brings nothing back.
       await store.write(old);
       await store.retireOthers(scope);

@@ -273,15 +273,16 @@ class ClickHouseStore {
 
   async get(tenantId: string, recordId: string): Promise<StoredRecord | undefined> {
     if (!/^[0-9a-f]{32}$/.test(recordId)) return undefined;
-    // Not FINAL, which would merge the tenant's whole table: the newest version, as the writer orders them.
+    // Not FINAL, which would merge the tenant's whole table: the newest version, as the writer orders them. A record that moved has its new row and the tombstone
+    // of its old place at one revision; of one that was retired the tombstone comes after every row.
     const rows = await this.#rows(
-      `SELECT ${storedColumns} FROM records
+      `SELECT ${storedColumns}, is_deleted FROM records
        PREWHERE tenant_id = {tenant:String} AND record_prefix = reinterpretAsUInt32(unhex(substring({id:String}, 1, 8)))
-       WHERE record_id = unhex({id:String}) AND is_deleted = 0
-       ORDER BY revision DESC, raw_sha256 DESC, byte_start DESC, row DESC, record_hash DESC LIMIT 1`,
+       WHERE record_id = unhex({id:String})
+       ORDER BY revision DESC, is_deleted, raw_sha256 DESC, byte_start DESC, row DESC, record_hash DESC LIMIT 1`,
       { tenant: tenantId, id: recordId },
     );
-    return rows[0] && toStoredRecord(rows[0]);
+    return rows[0] === undefined || rows[0].at(-1) === 1 ? undefined : toStoredRecord(rows[0]);
   }
 
   async *scan(
