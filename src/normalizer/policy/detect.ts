@@ -128,19 +128,22 @@ function findPhones(text: string, found: Finding[]): void {
   }
 }
 
-const inIpv6 = /[0-9A-Fa-f:.]/;
+/** A hexadecimal digit, a colon or a dot. */
+function inIpv6(code: number): boolean {
+  return (code >= 48 && code <= 58) || code === 46 || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
+}
 
 function findIpv6(text: string, found: Finding[]): void {
   for (let colon = text.indexOf(':'); colon >= 0;) {
     let start = colon;
-    while (start > 0 && colon - start < 46 && inIpv6.test(text[start - 1]!)) start--;
+    while (start > 0 && inIpv6(text.charCodeAt(start - 1))) start--;
     let end = colon + 1;
-    while (end < text.length && end - start < 47 && inIpv6.test(text[end]!)) end++;
-    const bounded = !isAlphanumeric(text, start - 1) && !isAlphanumeric(text, end);
-    const candidate = text.slice(start, end).replace(/[.:]$/, (last) => (text[end - 2] === ':' ? last : ''));
-    if (bounded && candidate.length < 46 && isIpv6(candidate))
-      found.push({ detector: 'ip', start, end: start + candidate.length });
+    while (end < text.length && inIpv6(text.charCodeAt(end))) end++;
     colon = text.indexOf(':', end);
+    // A colon or a dot at the end may belong to the sentence.
+    const length = end - start > 46 ? 0 : end - start - (/(?:[^:]:|\.)$/.test(text.slice(start, end)) ? 1 : 0);
+    if (length < 2 || isAlphanumeric(text, start - 1) || isAlphanumeric(text, end)) continue;
+    if (isIpv6(text.slice(start, start + length))) found.push({ detector: 'ip', start, end: start + length });
   }
 }
 

@@ -8,6 +8,8 @@ import { encryptedText, isToken, readEncrypted, tokenOf } from './sealed.ts';
 
 const detect = createDetect();
 
+const anyText = fc.array(fc.nat({ max: 0xffff }), { maxLength: 60 }).map((codes) => String.fromCharCode(...codes));
+
 describe('mask', () => {
   it.each([
     ['ada@example.org', 4, '***@example.org'],
@@ -23,7 +25,7 @@ describe('mask', () => {
 
   it('never shows more than a quarter, nor more than asked, but for a domain', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.nat({ max: 4 }), (text, keep) => {
+      fc.property(anyText, fc.nat({ max: 4 }), (text, keep) => {
         const masked = maskValue(text, keep, detect);
         expect(masked.startsWith('***')).toBe(true);
         const shown = Array.from(masked.slice(3)).length;
