@@ -1,5 +1,4 @@
 // The one place that picks implementations and wires rooms.
-import { join } from 'node:path';
 import { createAnalytics, type Analytics } from '#analytics';
 import { createAudit, type Audit } from '#audit';
 import { createAuth, type Auth } from '#auth';
@@ -10,13 +9,9 @@ import { createNormalizer, type Normalizer } from '#normalizer';
 import { createObserver, type Observer } from '#observer';
 import { createOrchestrator, type Orchestrator } from '#orchestrator';
 import {
-  createClickHouseStore,
-  createFileBlobStore,
   createKeyStore,
   createMemoryCache,
-  createPgliteRelational,
   lockDataDirectory,
-  startEmbeddedClickHouse,
   type BlobStore,
   type CanonicalStore,
   type Relational,
@@ -24,6 +19,7 @@ import {
 import type { Config } from './config.ts';
 import { createMasterKey } from './master-key.ts';
 import { setMemoryFlags } from './memory-flags.ts';
+import { openEngines } from './open-engines.ts';
 import { version } from './version.ts';
 
 /** All services of one process, wired. */
@@ -64,8 +60,7 @@ export async function compose(config: Config): Promise<System> {
 
     const lock = await lockDataDirectory(config.dataDir);
     closers.push(() => lock.release());
-    const blobs = createFileBlobStore({ dir: join(config.dataDir, 'blobs') });
-    const [relational, canonical] = await openEngines(config, logger, closers);
+    const { relational, canonical, blobs, names } = await openEngines(config, logger, closers);
     await Promise.all([relational.migrate(), canonical.migrate()]);
 
     const audit = createAudit({ relational, blobs, canonical, clock, logger: logger.child('audit') });
@@ -122,6 +117,7 @@ export async function compose(config: Config): Promise<System> {
       blobs,
       canonical,
       relational,
+      engines: names,
       logger: logger.child('gateway'),
       clock,
       version,
@@ -151,48 +147,4 @@ export async function compose(config: Config): Promise<System> {
     await closeAll();
     throw error;
   }
-}
-
-/** Both engines take seconds to open the first time, so they open side by side. */
-async function openEngines(
-  config: Config,
-  logger: Logger,
-  closers: (() => Promise<void>)[],
-): Promise<[Relational, CanonicalStore]> {
-  const relational = createPgliteRelational({
-    dir: join(config.dataDir, 'pg'),
-    logger: logger.child('storage'),
-  }).then((opened) => {
-    closers.push(() => opened.close());
-    return opened;
-  });
-  const canonical = openCanonical(config, logger, closers);
-  const [first, second] = await Promise.allSettled([relational, canonical]);
-  if (first.status === 'rejected') throw first.reason;
-  if (second.status === 'rejected') throw second.reason;
-  return [first.value, second.value];
-}
-
-async function openCanonical(
-  config: Config,
-  logger: Logger,
-  closers: (() => Promise<void>)[],
-): Promise<CanonicalStore> {
-  let endpoint: Parameters<typeof createClickHouseStore>[0];
-  if (config.clickhouseUrl === undefined) {
-    const dir = join(config.dataDir, 'clickhouse');
-    const engine = await startEmbeddedClickHouse({ dir, logger: logger.child('storage') });
-    closers.push(() => engine.close());
-    endpoint = engine;
-  } else {
-    const url = new URL(config.clickhouseUrl);
-    endpoint = {
-      url: url.origin,
-      username: decodeURIComponent(url.username) || 'default',
-      password: decodeURIComponent(url.password),
-    };
-  }
-  const store = createClickHouseStore(endpoint);
-  closers.push(() => store.close());
-  return store;
 }

@@ -18,12 +18,16 @@ export interface Config {
   mappingThreads: number;
   /** Served engines; each one alone may be set. */
   clickhouseUrl: string | undefined;
+  /** The URL of a PostgreSQL server, or a reference to it. */
+  postgresUrl: string | undefined;
+  /** The most connections of this process to it. */
+  postgresConnections: number;
 }
 
 type Env = Record<string, string | undefined>;
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
-const notYetServed = ['CHARTLY_POSTGRES_URL', 'CHARTLY_S3_URL', 'CHARTLY_REDIS_URL'];
+const notYetServed = ['CHARTLY_S3_URL', 'CHARTLY_REDIS_URL'];
 
 /**
  * Reads CHARTLY_* variables; `overrides` (command line flags) win over them. The table of variables is in README.md.
@@ -31,7 +35,8 @@ const notYetServed = ['CHARTLY_POSTGRES_URL', 'CHARTLY_S3_URL', 'CHARTLY_REDIS_U
  */
 export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
   for (const name of notYetServed) {
-    if (env[name]) throw invalid(name, 'is not supported by this version: only ClickHouse can be served so far');
+    if (env[name])
+      throw invalid(name, 'is not supported by this version: only PostgreSQL and ClickHouse can be served so far');
   }
   const cwd = process.cwd();
   const path = (value: string): string => (isAbsolute(value) ? value : resolve(cwd, value));
@@ -46,6 +51,8 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
     logLevel: logLevel as LogLevel,
     mappingThreads: threads('CHARTLY_MAPPING_THREADS', env.CHARTLY_MAPPING_THREADS),
     clickhouseUrl: serverUrl('CHARTLY_CLICKHOUSE_URL', env.CHARTLY_CLICKHOUSE_URL || undefined),
+    postgresUrl: env.CHARTLY_POSTGRES_URL || undefined,
+    postgresConnections: connections('CHARTLY_POSTGRES_CONNECTIONS', env.CHARTLY_POSTGRES_CONNECTIONS || '10'),
     ...definedOnly(overrides),
   };
   return { ...config, dataDir: path(config.dataDir), workspaceDir: path(config.workspaceDir) };
@@ -62,6 +69,12 @@ function threads(name: string, text: string | undefined): number {
   if (text === undefined || text === '') return Math.min(4, availableParallelism());
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 64) throw invalid(name, 'must be a whole number from 0 to 64');
+  return value;
+}
+
+function connections(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 2 || value > 500) throw invalid(name, 'must be a whole number from 2 to 500');
   return value;
 }
 

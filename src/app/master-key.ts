@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ChartlyError } from '#kit';
+import { dereference } from './reference.ts';
 
 const variable = 'CHARTLY_MASTER_KEY';
 const file = 'master.key';
@@ -15,7 +16,7 @@ export function createMasterKey(env: Record<string, string | undefined>, dataDir
   let key: Promise<Uint8Array> | undefined;
   const read = async (): Promise<Uint8Array> => {
     const given = env[variable];
-    return given ? parse(await dereference(given.trim(), env), variable) : ofDataDirectory(dataDir);
+    return given ? parse(await dereference(variable, given, env), variable) : ofDataDirectory(dataDir);
   };
   return async () => {
     key ??= read();
@@ -24,15 +25,6 @@ export function createMasterKey(env: Record<string, string | undefined>, dataDir
       throw error;
     });
   };
-}
-
-async function dereference(text: string, env: Record<string, string | undefined>): Promise<string> {
-  const reference = /^\$\{(env|file):([^}]+)\}$/.exec(text);
-  if (reference === null) return text;
-  const [, kind, name] = reference;
-  const value = kind === 'env' ? env[name!] : await readFile(resolve(name!), 'utf8').catch(() => undefined);
-  if (value) return value.trim();
-  throw new ChartlyError('secret_missing', `${variable} refers to ${text}, and there is nothing.`);
 }
 
 async function ofDataDirectory(dataDir: string): Promise<Uint8Array> {

@@ -132,10 +132,16 @@ async function checkServices(options: ConnectionOptions): Promise<Check[]> {
   }
 }
 
-function checkStore({ store, ok }: Health['stores'][number]): Check {
+function checkStore({ store, ok, engine }: Health['stores'][number]): Check {
   const check = `store ${store}`;
-  if (ok) return { check, status: 'ok', detail: 'answers' };
-  return { check, status: 'fail', detail: 'does not answer', next: 'Read the log of the server; restart it.' };
+  const subject = engine === undefined ? '' : `${engine} `;
+  if (ok) return { check, status: 'ok', detail: `${subject}answers` };
+  return {
+    check,
+    status: 'fail',
+    detail: `${subject}does not answer`,
+    next: 'Read the log of the server; restart it.',
+  };
 }
 
 function checkUpstreams({ upstreams }: Health): Check {

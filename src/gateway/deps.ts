@@ -19,6 +19,8 @@ export interface GatewayDeps {
   blobs: BlobStore;
   canonical: CanonicalStore;
   relational: Relational;
+  /** What keeps each store, for health. */
+  engines?: { relational: string; canonical: string; blobs: string };
   logger: Logger;
   clock: Clock;
   version: string;

@@ -3,13 +3,14 @@ import type { GatewayDeps } from './deps.ts';
 
 const answerWithinMs = 5_000;
 
-/** Which stores answer; each has five seconds. */
-export async function storeHealth({ relational, canonical, blobs }: GatewayDeps): Promise<Health['stores']> {
+/** Which stores answer, and what keeps them; each has five seconds. */
+export async function storeHealth({ relational, canonical, blobs, engines }: GatewayDeps): Promise<Health['stores']> {
   const checks = { relational, canonical, blobs } as const;
   return Promise.all(
     (Object.keys(checks) as (keyof typeof checks)[]).map(async (store) => ({
       store,
       ok: await answers(() => checks[store].health()),
+      ...(engines === undefined ? {} : { engine: engines[store] }),
     })),
   );
 }

@@ -31,6 +31,7 @@ export { createKeyStore, type KeyStore, type KeptToken } from './relational/key-
 export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';
+export { createPostgresRelational } from './relational/postgres.ts';
 export { createRecordEncoder, type RecordEncoder } from './canonical/native.ts';
 export { decodeBlock as decodeRecords } from './canonical/native-decode.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';

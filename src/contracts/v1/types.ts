@@ -385,6 +385,10 @@ export interface Health {
   stores: {
     store: 'relational' | 'canonical' | 'blobs';
     ok: boolean;
+    /**
+     * What keeps it, such as pglite, postgres, chdb, clickhouse, files.
+     */
+    engine?: string;
   }[];
   queues: {
     queue: string;

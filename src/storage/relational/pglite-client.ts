@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChartlyError, Logger } from '#kit';
 import { closed, startPgliteEngine, type EngineRequest, type PgliteEngine } from './pglite-engine.ts';
-import type { WorkerResult } from './worker-protocol.ts';
+import type { StatementResult } from './session.ts';
 
 /** Something that runs requests in the order in which they are made. */
 export interface PgliteCalls {
-  call(request: EngineRequest): Promise<WorkerResult[]>;
+  call(request: EngineRequest): Promise<StatementResult[]>;
 }
 
 /**

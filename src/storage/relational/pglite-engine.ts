@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { ChartlyError } from '#kit';
 import { diskFull, fromPostgres } from './postgres-error.ts';
+import type { PostgresFailure } from './postgres-failure.ts';
 import { isOutOfRoom } from './room.ts';
-import type { PostgresFailure, WorkerReply, WorkerRequest, WorkerResult } from './worker-protocol.ts';
+import type { StatementResult } from './session.ts';
+import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type EngineRequest = WithoutId<WorkerRequest>;
@@ -10,7 +12,7 @@ export type EngineRequest = WithoutId<WorkerRequest>;
 /** One life of the engine in its worker, as a function: one call, one answer. Calls run in the order in which they are made. */
 export interface PgliteEngine {
   /** Errors: those of PostgreSQL; `disk_full` or `storage_unavailable` once the engine is gone. */
-  call(request: EngineRequest): Promise<WorkerResult[]>;
+  call(request: EngineRequest): Promise<StatementResult[]>;
   /** Resolves with the reason once the engine is gone and its worker has let go of the directory, however that came. */
   readonly gone: Promise<ChartlyError>;
   /** Ends the engine cleanly, then the worker. */
@@ -30,7 +32,7 @@ export async function startPgliteEngine(
   notify: (channel: string, payload: string) => void,
 ): Promise<PgliteEngine> {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), { workerData: { dir }, execArgv: [] });
-  const pending = new Map<number, PromiseWithResolvers<WorkerResult[]>>();
+  const pending = new Map<number, PromiseWithResolvers<StatementResult[]>>();
   const started = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<ChartlyError>();
   let nextId = 1;
@@ -66,11 +68,11 @@ export async function startPgliteEngine(
   worker.on('error', (cause) => end(stopped(cause, dir)));
   worker.on('exit', () => end(stopped(undefined, dir)));
 
-  function call(request: EngineRequest): Promise<WorkerResult[]> {
+  function call(request: EngineRequest): Promise<StatementResult[]> {
     if (ended !== undefined) return Promise.reject(ended);
     if (pending.size === 0) movedAt = performance.now();
     const id = nextId++;
-    const answer = Promise.withResolvers<WorkerResult[]>();
+    const answer = Promise.withResolvers<StatementResult[]>();
     pending.set(id, answer);
     worker.postMessage({ ...request, id }, []);
     return answer.promise;

@@ -1,6 +1,6 @@
 import { protocol, type PGlite } from '@electric-sql/pglite';
 import type { Param } from './port.ts';
-import type { WorkerResult } from './worker-protocol.ts';
+import type { Session, StatementResult } from './session.ts';
 
 type Message = Awaited<ReturnType<PGlite['execProtocolStream']>>[number];
 
@@ -11,22 +11,16 @@ interface Prepared {
   columnOids: number[];
 }
 
-/** The one session of an embedded engine. Calls must be made one after another. */
-export interface PgliteSession {
-  query(text: string, params: readonly Param[]): Promise<WorkerResult[]>;
-  script(text: string): Promise<WorkerResult[]>;
-}
-
 const maxPrepared = 500;
 const definesData = /^(?:CREATE|ALTER|DROP|TRUNCATE|DO|CALL|REINDEX)\b/;
 const changesRows = /^(?:INSERT|UPDATE|DELETE|MERGE|COPY)\b/;
 const { serialize } = protocol;
 
 /**
- * Statements are prepared once and then run in one pass over the protocol, which takes a third of the time of the
+ * The one session of an embedded engine. Statements are prepared once and then run in one pass over the protocol, which takes a third of the time of the
  * library's own `query`. What is prepared is dropped after every definition of data, which may change its columns.
  */
-export function createPgliteSession(db: PGlite): PgliteSession {
+export function createPgliteSession(db: PGlite): Session {
   const prepared = new Map<string, Prepared>();
   let names = 0;
   let stale = false;
@@ -68,9 +62,9 @@ export function createPgliteSession(db: PGlite): PgliteSession {
     return typeof value === 'object' ? JSON.stringify(value) : String(value);
   }
 
-  function collect(messages: readonly Message[], columns: string[], columnOids: number[]): WorkerResult[] {
-    const results: WorkerResult[] = [];
-    let current: WorkerResult = { columns, rows: [], affected: 0, command: '' };
+  function collect(messages: readonly Message[], columns: string[], columnOids: number[]): StatementResult[] {
+    const results: StatementResult[] = [];
+    let current: StatementResult = { columns, rows: [], affected: 0, command: '' };
     let parsers = columnOids.map((oid) => db.parsers[oid]);
     for (const message of messages) {
       if (message.name === 'dataRow') {

@@ -2,34 +2,21 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { ensurePgliteDirectory } from './pglite-directory.ts';
-import { createPgliteSession, type PgliteSession } from './pglite-session.ts';
+import { createPgliteSession } from './pglite-session.ts';
+import { postgresFailure, type PostgresFailure } from './postgres-failure.ts';
+import type { Session, StatementResult } from './session.ts';
 import { valueParsers, valueSerializers } from './value-types.ts';
-import type { PostgresFailure, WorkerReply, WorkerRequest, WorkerResult } from './worker-protocol.ts';
+import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
 
 const port = parentPort!;
 const { dir } = workerData as { dir: string };
 const send = (reply: WorkerReply): void => port.postMessage(reply);
 
 function toFailure(error: unknown): PostgresFailure {
-  const e = error as Record<string, unknown>;
-  const failure: PostgresFailure = { message: error instanceof Error ? error.message : String(error) };
-  for (const field of [
-    'code',
-    'detail',
-    'hint',
-    'schema',
-    'table',
-    'column',
-    'constraint',
-    'where',
-    'routine',
-  ] as const) {
-    if (typeof e[field] === 'string') failure[field] = e[field];
-  }
+  const failure = postgresFailure(error);
+  const { severity, name } = error as { severity?: unknown; name?: unknown };
   // A PANIC leaves locks behind that the next statement would wait for, for ever.
-  if (e.severity === 'PANIC' || e.severity === 'FATAL' || e.name === 'RuntimeError') {
-    failure.fatal = true;
-  }
+  if (severity === 'PANIC' || severity === 'FATAL' || name === 'RuntimeError') failure.fatal = true;
   return failure;
 }
 
@@ -41,7 +28,7 @@ async function listen(db: PGlite, channel: string): Promise<void> {
   listeners.set(channel, stop);
 }
 
-async function run(db: PGlite, session: PgliteSession, request: WorkerRequest): Promise<WorkerResult[]> {
+async function run(db: PGlite, session: Session, request: WorkerRequest): Promise<StatementResult[]> {
   switch (request.op) {
     case 'query':
       return session.query(request.text, request.params);

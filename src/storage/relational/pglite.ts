@@ -1,10 +1,19 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { ChartlyError, silentLogger, type Logger } from '#kit';
+import { silentLogger, type Logger } from '#kit';
 import { migrate } from './migrate.ts';
-import { startPgliteClient, type PgliteCalls, type PgliteClient } from './pglite-client.ts';
-import type { Param, Relational, Row, Sql } from './port.ts';
+import { startPgliteClient, type PgliteCalls } from './pglite-client.ts';
+import type { Param, Relational } from './port.ts';
 import { createRoomGuard } from './room.ts';
-import type { WorkerResult } from './worker-protocol.ts';
+import {
+  affectedBy,
+  createMutex,
+  rowsOf,
+  runAlone,
+  runScript,
+  sqlOf,
+  type Session,
+  type StatementResult,
+} from './session.ts';
+import { createTransactions } from './transactions.ts';
 
 /** The embedded engine, with what a queue needs to be told of new jobs at once. */
 export interface PgliteRelational extends Relational {
@@ -44,46 +53,37 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
       await client.call({ op: 'query', text: 'checkpoint', params: [] });
     }),
   );
-  const current = new AsyncLocalStorage<{ open: boolean }>();
+  const transactions = createTransactions(upkeep.changed);
+  const session = sessionOf(client);
 
-  /** Waits for its turn. Inside a transaction that would be for ever: then it fails instead. */
+  /** Waits for its turn. */
   function outside<T>(work: () => Promise<T>): Promise<T> {
-    if (current.getStore()?.open === true) {
-      throw new ChartlyError('internal', 'A statement inside a transaction did not use the transaction it was given.');
-    }
+    transactions.refuseInside();
     return exclusively(work);
   }
 
-  async function runScript(text: string): Promise<WorkerResult[]> {
-    guard(text);
-    try {
-      return await client.call({ op: 'script', text });
-    } catch (error) {
-      // A failed `begin; …; commit` would leave its aborted transaction to everybody else.
-      await client.call({ op: 'script', text: 'rollback' }).catch(() => {});
-      throw error;
-    }
-  }
-
-  const statement = async (text: string, params: readonly Param[] = []): Promise<WorkerResult[]> =>
+  const statement = async (text: string, params?: readonly Param[]): Promise<StatementResult[]> =>
     outside(async () => {
-      if (isScript(text, params)) return runScript(text);
       guard(text);
-      return client.call({ op: 'query', text, params });
+      return runAlone(session, text, params);
     });
 
   const relational: PgliteRelational = {
     engine: 'pglite',
     ...sqlOf(statement, upkeep.changed),
     async script(text) {
-      const results = await outside(() => runScript(text));
+      const results = await outside(async () => {
+        guard(text);
+        return runScript(session, text);
+      });
       upkeep.changed(affectedBy(results));
-      return results.flatMap(toObjects);
+      return rowsOf(results);
     },
     transaction: async (work) =>
       outside(async () => {
         guard('begin');
-        return runTransaction(client, work, current, upkeep.changed);
+        // On the engine as it lives now: half of a transaction must not run on its successor.
+        return transactions.run(sessionOf(client.life()), work);
       }),
     async migrate() {
       await migrate(relational);
@@ -109,90 +109,10 @@ export async function createPgliteRelational(options: PgliteOptions): Promise<Pg
   return relational;
 }
 
-async function runTransaction<T>(
-  client: PgliteClient,
-  work: (tx: Sql) => Promise<T>,
-  current: AsyncLocalStorage<{ open: boolean }>,
-  changed: (rows: number) => void,
-): Promise<T> {
-  const state = { open: true };
-  const life = client.life();
-  // Not awaited: calls run in order, so the first statement need not wait for this answer.
-  const begun = life.call({ op: 'script', text: 'begin' });
-  const tx = sqlOf(async (text, params = []) => {
-    if (!state.open) throw new ChartlyError('internal', 'A transaction was used after its end.');
-    return life.call(isScript(text, params) ? { op: 'script', text } : { op: 'query', text, params });
-  }, changed);
-  try {
-    const [result] = await Promise.all([current.run(state, () => work(tx)), begun]);
-    state.open = false;
-    await commit(life);
-    return result;
-  } catch (error) {
-    state.open = false;
-    await life.call({ op: 'script', text: 'rollback' }).catch(() => {});
-    throw error;
-  }
-}
-
-/** PostgreSQL answers COMMIT of a failed transaction with a rollback and no error: that must not pass for success. */
-async function commit(life: PgliteCalls): Promise<void> {
-  const [result] = await life.call({ op: 'script', text: 'commit' });
-  if (result?.command === 'ROLLBACK') {
-    throw new ChartlyError(
-      'internal',
-      'A transaction went on after one of its statements had failed; it was rolled back.',
-    );
-  }
-}
-
-function sqlOf(
-  run: (text: string, params?: readonly Param[]) => Promise<WorkerResult[]>,
-  changed: (rows: number) => void,
-): Sql {
-  async function counted(text: string, params?: readonly Param[]): Promise<[WorkerResult[], number]> {
-    const results = await run(text, params);
-    const affected = affectedBy(results);
-    changed(affected);
-    return [results, affected];
-  }
+function sessionOf(calls: PgliteCalls): Session {
   return {
-    async query<T extends Row = Row>(text: string, params?: readonly Param[]) {
-      const [results] = await counted(text, params);
-      return results.flatMap(toObjects) as T[];
-    },
-    async execute(text, params) {
-      return (await counted(text, params))[1];
-    },
-  };
-}
-
-function affectedBy(results: readonly WorkerResult[]): number {
-  let affected = 0;
-  for (const result of results) affected += result.affected;
-  return affected;
-}
-
-function toObjects({ columns, rows }: WorkerResult): Row[] {
-  return rows.map((values) => {
-    const row: Row = {};
-    for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
-    return row;
-  });
-}
-
-/** Several statements at once, or none that could be prepared: a semicolon before the end, and no parameters. */
-function isScript(text: string, params: readonly Param[]): boolean {
-  return params.length === 0 && /;\s*\S/.test(text);
-}
-
-/** Runs one piece of work after another, in the order of their arrival. */
-function createMutex(): <T>(work: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = tail.then(work);
-    tail = turn.catch(() => {});
-    return turn;
+    query: (text, params) => calls.call({ op: 'query', text, params }),
+    script: (text) => calls.call({ op: 'script', text }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { ChartlyError } from '#kit';
-import type { PostgresFailure } from './worker-protocol.ts';
+import type { PostgresFailure } from './postgres-failure.ts';
 
 /** What PostgreSQL said, field for field: `code` is its SQLSTATE (`23505` for a unique violation). It may hold values: never show it to a user. */
 export class PostgresError extends Error {
@@ -23,8 +23,9 @@ export function fromPostgres(failure: PostgresFailure): ChartlyError {
   if (code === '53100' || /no space left/i.test(failure.message)) {
     return diskFull(cause);
   }
-  // Connection, resources, operator intervention, system error; and conflicts that a repetition resolves.
-  if (/^(?:08|53|57|58|40)/.test(code)) {
+  // Connection, resources, operator intervention, system error; conflicts that a repetition resolves; a transaction that was idle for too long; a
+  // server that has become a standby.
+  if (/^(?:08|53|57|58|40|25P03|25006)/.test(code)) {
     return new ChartlyError('storage_unavailable', `The relational store cannot do this now (${code}).`, {
       cause,
       retryable: true,

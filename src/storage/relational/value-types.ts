@@ -2,7 +2,7 @@
  * PostgreSQL's text forms to the values that the port promises. Times keep their meaning whatever the process's zone:
  * the session runs in UTC.
  */
-type Parse = (text: string) => unknown;
+export type Parse = (text: string) => unknown;
 
 /** `2026-01-02 03:04:05.678901+00` to `2026-01-02T03:04:05.678Z`. Infinity and years beyond four digits stay as they are. */
 export function timestamptzToIso(text: string): string {
