@@ -381,19 +381,9 @@ const uncompilable: Broken[] = [
     says: [/^10:1: a field is encrypted, so say by `subject` whose key it is/],
   },
   {
-    name: 'no-such-table',
-    yaml: withField(ts, '    dimensions: { city: { lookup: { in: airports, key: iata, field: city } } }'),
-    says: [/^9:\d+: there is no table airports under lookups/],
-  },
-  {
     name: 'range-of-no-cells',
     yaml: `${withField(ts).replace('format: json', 'format: xlsx')}\nxlsx: { range: 1:B }`,
     says: ['9:9: this is no range of cells; write B3:F200, B3:F (to the end) or B:F'],
-  },
-  {
-    name: 'no-such-unit',
-    yaml: withField(ts, '    measures: { a: { path: a, convert: { from: mils, to: km } } }'),
-    says: [/^9:\d+: .*mils/],
   },
 ];
 

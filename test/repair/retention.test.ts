@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig, serve, type Serving, type System } from '#app';
 import type { Profile, Run } from '#contracts';
 
@@ -17,7 +17,11 @@ let system: System;
 let id = '';
 let tests = 0;
 
+const { now } = Date;
+let aheadMs = 0;
+
 beforeAll(async () => {
+  vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
   dir = await mkdtemp(join(tmpdir(), 'chartly-retention-'));
   serving = await serve(readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' }));
   system = serving.system;
@@ -25,17 +29,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await serving.stop();
   await rm(dir, { recursive: true, force: true });
+  vi.restoreAllMocks();
 });
 beforeEach(() => {
   id = `kept-${++tests}`;
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-/** So many days from now; timers go on as ever. */
+/** So many days go by. Never back: whoever waits for a moment would wait for as long. */
 function later(days: number): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * day });
+  aheadMs += days * day;
 }
 
 /** Row n is from n days ago; every tenth has no level, and is refused. */
@@ -317,8 +318,7 @@ describe('payloads', () => {
     expect((await retain()).raw).toMatchObject({ payloads: 1, busy: false });
     expect(await payloads()).toEqual([{ sha256, expired: true, removed: false }]);
     expect(existsSync(blobPath(sha256))).toBe(true);
-    vi.useRealTimers();
-    later(42);
+    later(2);
     await retain();
     expect(await payloads()).toEqual([{ sha256, expired: true, removed: true }]);
     expect(existsSync(blobPath(sha256))).toBe(false);

@@ -36,7 +36,7 @@ export function createFileBlobStore(deps: { dir: string }): BlobStore {
 
   /** Says that a file is wanted from now on. False when it is not there. */
   async function renewed(path: string): Promise<boolean> {
-    const now = new Date();
+    const now = Date.now() / 1000;
     if (!(await exists(path))) return false;
     await utimes(path, now, now);
     // Whoever wrote it may not have made its entry durable yet.
