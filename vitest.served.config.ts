@@ -1,11 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
+const shared = { testTimeout: 120_000, hookTimeout: 300_000 };
+
 // Tests against real servers, which they start themselves (test/served/services). Where one cannot be had, they fail.
 export default defineConfig({
   test: {
-    include: ['test/served/**/*.test.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
     maxWorkers: 2,
+    projects: [
+      { test: { ...shared, name: 'served', include: ['test/served/**/*.test.ts'] } },
+      {
+        // What the rooms that lean on the relational plane promise, once more with a PostgreSQL server under them.
+        test: {
+          ...shared,
+          name: 'on PostgreSQL',
+          include: ['src/{orchestrator,audit,auth}/**/*.test.ts', 'src/storage/relational/key-store.test.ts'],
+          globalSetup: 'test/served/services/for-rooms.ts',
+        },
+      },
+    ],
   },
 });

@@ -8,7 +8,7 @@ import {
   type BlobStore,
   type CanonicalRecord,
   createFileBlobStore,
-  createPgliteRelational,
+  openTestRelational,
   type Relational,
   createMemoryCache,
 } from '#storage';
@@ -25,7 +25,7 @@ let records: CanonicalRecord[];
 
 beforeAll(async () => {
   engine = await startTestEngine();
-  relational = await createPgliteRelational({ dir: join(engine.dir, 'pg') });
+  relational = await openTestRelational(join(engine.dir, 'pg'));
   await relational.migrate();
   blobs = createFileBlobStore({ dir: join(engine.dir, 'blobs') });
   const clock = { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678) };

@@ -6,7 +6,7 @@ import { isoMs, leafHash, merkleRoot, newUuid, sha256Hex, shortId, silentLogger,
 import {
   createClickHouseStore,
   createFileBlobStore,
-  createPgliteRelational,
+  openTestRelational,
   startEmbeddedClickHouse,
   type BlobStore,
   type CanonicalRecord,
@@ -34,7 +34,7 @@ export async function openEngines(): Promise<Engines> {
   const dir = mkdtempSync(join(tmpdir(), 'chartly-audit-'));
   const blobDir = join(dir, 'blobs');
   const [relational, engine] = await Promise.all([
-    createPgliteRelational({ dir: join(dir, 'pg') }),
+    openTestRelational(join(dir, 'pg')),
     startEmbeddedClickHouse({ dir: join(dir, 'clickhouse'), logger: silentLogger }),
   ]);
   const { url, username, password } = engine;

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAudit, type Audit } from '#audit';
 import { sha256Hex, silentLogger, type ChartlyError } from '#kit';
-import { createFileBlobStore, createPgliteRelational, type CanonicalStore, type Relational } from '#storage';
+import { createFileBlobStore, openTestRelational, type CanonicalStore, type Relational } from '#storage';
 import { createAuth, type Action, type Auth, type Role } from './index.ts';
 import { isWellFormed, newSecret } from './secret.ts';
 
@@ -18,7 +18,7 @@ const newAuth = (): Auth => createAuth({ relational, audit, clock });
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chartly-auth-'));
-  relational = await createPgliteRelational({ dir: join(dir, 'pg') });
+  relational = await openTestRelational(join(dir, 'pg'));
   await relational.migrate();
   const blobs = createFileBlobStore({ dir: join(dir, 'blobs') });
   // Keys are no records: appending to the ledger asks nothing of the canonical plane.

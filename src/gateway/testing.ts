@@ -26,7 +26,7 @@ import { ChartlyError, isoMs, newUuid, sha256Hex, type Clock } from '#kit';
 import type { Normalizer } from '#normalizer';
 import { createObserver } from '#observer';
 import type { Orchestrator, Promotion } from '#orchestrator';
-import { createFileBlobStore, createPgliteRelational, type CanonicalStore, type StoredRecord } from '#storage';
+import { createFileBlobStore, openTestRelational, type CanonicalStore, type StoredRecord } from '#storage';
 import type { GatewayDeps } from './deps.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 
@@ -61,7 +61,7 @@ export interface House {
 /** Opens everything; nothing listens. */
 export async function openHouse(change: (deps: GatewayDeps) => Partial<GatewayDeps> = () => ({})): Promise<House> {
   const dir = await mkdtemp(join(tmpdir(), 'chartly-gateway-'));
-  const relational = await createPgliteRelational({ dir: join(dir, 'pg') });
+  const relational = await openTestRelational(join(dir, 'pg'));
   await relational.migrate();
   const blobs = createFileBlobStore({ dir: join(dir, 'blobs') });
   const clock = stoppedClock();

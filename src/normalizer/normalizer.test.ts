@@ -11,7 +11,7 @@ import {
   createClickHouseStore,
   createFileBlobStore,
   createKeyStore,
-  createPgliteRelational,
+  openTestRelational,
   type KeyStore,
   type Relational,
   startEmbeddedClickHouse,
@@ -32,7 +32,7 @@ let source = '';
 beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'chartly-normalizer-'));
   const [pg, engine] = await Promise.all([
-    createPgliteRelational({ dir: join(dir, 'pg') }),
+    openTestRelational(join(dir, 'pg')),
     startEmbeddedClickHouse({ dir: join(dir, 'clickhouse'), logger: silentLogger }),
   ]);
   relational = pg;

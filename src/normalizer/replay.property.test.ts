@@ -11,7 +11,7 @@ import {
   createClickHouseStore,
   createFileBlobStore,
   createKeyStore,
-  createPgliteRelational,
+  openTestRelational,
   startEmbeddedClickHouse,
   type BlobStore,
   type CanonicalStore,
@@ -31,7 +31,7 @@ let sources = 0;
 beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'chartly-replay-'));
   const [pg, engine] = await Promise.all([
-    createPgliteRelational({ dir: join(dir, 'pg') }),
+    openTestRelational(join(dir, 'pg')),
     startEmbeddedClickHouse({ dir: join(dir, 'clickhouse'), logger: silentLogger }),
   ]);
   relational = pg;

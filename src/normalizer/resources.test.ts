@@ -12,7 +12,7 @@ import {
   createClickHouseStore,
   createFileBlobStore,
   createKeyStore,
-  createPgliteRelational,
+  openTestRelational,
   type Relational,
   startEmbeddedClickHouse,
 } from '#storage';
@@ -30,7 +30,7 @@ let deps: Parameters<typeof createNormalizer>[0];
 beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'chartly-lookups-'));
   const [pg, engine] = await Promise.all([
-    createPgliteRelational({ dir: join(dir, 'pg') }),
+    openTestRelational(join(dir, 'pg')),
     startEmbeddedClickHouse({ dir: join(dir, 'clickhouse'), logger: silentLogger }),
   ]);
   relational = pg;

@@ -9,7 +9,7 @@ import type { Counts, RawRef } from '#contracts';
 import { ChartlyError, isoMs, sha256Hex, shortId, silentLogger, systemClock, type Logger } from '#kit';
 import type { NormalizeOutcome, NormalizeTask, Normalizer } from '#normalizer';
 import { createObserver } from '#observer';
-import { createPgliteRelational, type BlobStore, type CanonicalStore, type Relational } from '#storage';
+import { openTestRelational, type BlobStore, type CanonicalStore, type Relational } from '#storage';
 import type { Orchestrator, WorkspaceDocument } from './index.ts';
 import { createOrchestrator, type OrchestratorDeps } from './orchestrator.ts';
 
@@ -45,7 +45,7 @@ export async function openHouse(
   dir: string,
   options: Partial<OrchestratorDeps> & { logger?: Logger } = {},
 ): Promise<House> {
-  const relational = await createPgliteRelational({ dir });
+  const relational = await openTestRelational(dir);
   await relational.migrate();
   await relational.script('create table if not exists effect (batch_id text primary key, times integer not null)');
   const world: World = { upstreams: new Map() };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeyStore, type KeyStore } from './key-store.ts';
-import { createPgliteRelational } from './pglite.ts';
+import { openTestRelational } from './testing.ts';
 import type { Relational } from './port.ts';
 
 let dir: string;
@@ -14,7 +14,7 @@ const master = randomBytes(32);
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'chartly-keys-'));
-  relational = await createPgliteRelational({ dir });
+  relational = await openTestRelational(dir);
   await relational.migrate();
   keys = createKeyStore({ relational, masterKey: async () => master });
 });
