@@ -4,5 +4,5 @@ import { startPostgres } from './postgres.ts';
 export default async function setup(): Promise<() => Promise<void>> {
   const server = await startPostgres({ settings: { max_connections: '200' } });
   process.env.CHARTLY_TEST_POSTGRES_URL = server.url;
-  return server.stop;
+  return () => server.stop();
 }

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { programOf, startService, type Service } from './service.ts';
@@ -8,8 +8,14 @@ const user = 'chartly';
 /** Has characters that a URL must quote. */
 const password = 'p@ss/word%';
 
+interface PostgresOptions {
+  settings?: Record<string, string>;
+  /** Files: what the server shows to those who ask for TLS. */
+  tls?: { key: string; certificate: string };
+}
+
 /** A PostgreSQL server with an empty database, whose user may make others. */
-export async function startPostgres(options: { settings?: Record<string, string> } = {}): Promise<Service> {
+export async function startPostgres(options: PostgresOptions = {}): Promise<Service> {
   const initdb = await programOf('initdb', debianPlaces, 'postgresql');
   const urlOf = (port: number): string =>
     `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
@@ -18,6 +24,7 @@ export async function startPostgres(options: { settings?: Record<string, string>
     unix_socket_directories: '',
     // What a process had written survives its death; these servers need not survive that of their machine.
     fsync: 'off',
+    ...(options.tls === undefined ? {} : { ssl: 'on', ssl_cert_file: 'server.crt', ssl_key_file: 'server.key' }),
     ...options.settings,
   });
   return startService({
@@ -26,6 +33,11 @@ export async function startPostgres(options: { settings?: Record<string, string>
       await writeFile(join(dir, 'password'), password, { mode: 0o644 });
       const rest = ['--pwfile', join(dir, 'password'), '--encoding', 'UTF8', '--locale', 'C', '--no-sync'];
       await asUser(initdb, '--pgdata', join(dir, 'data'), '--username', user, '--auth', 'scram-sha-256', ...rest);
+      if (options.tls === undefined) return;
+      // The server insists that nobody else can read its key.
+      await writeFile(join(dir, 'key'), await readFile(options.tls.key), { mode: 0o644 });
+      await asUser('install', '-m', '600', join(dir, 'key'), join(dir, 'data/server.key'));
+      await writeFile(join(dir, 'data/server.crt'), await readFile(options.tls.certificate), { mode: 0o644 });
     },
     command: (dir, port) => [
       join(dirname(initdb), 'postgres'),
