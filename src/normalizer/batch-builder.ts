@@ -1,3 +1,4 @@
+import type { RowPlace } from './row-sink.ts';
 import { recordHash, type HashedRecord } from '#audit';
 import type { Counts, ReasonCode } from '#contracts';
 import { shortId } from '#kit';
@@ -6,7 +7,7 @@ import type { Failure } from './attempt.ts';
 import { type BatchFrame, contractCheck } from './contract-check.ts';
 import type { Dedupe } from './dedupe.ts';
 import { concealed, mask, storable } from './mask.ts';
-import { type Candidate, type RowPlace, skipped } from './record-rule.ts';
+import { type Candidate, skipped } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
 import type { ObservedShape } from './shape.ts';
 

@@ -1,3 +1,5 @@
+import type { RowPlace } from './row-sink.ts';
+import { Columns } from './columns.ts';
 import { type Profile, validator } from '#contracts';
 import { ChartlyError, type ErrorDetail } from '#kit';
 import type { CanonicalRecord } from '#storage';
@@ -7,10 +9,10 @@ import { checkLayer } from './check-layer.ts';
 import { checkedPolicy } from './check-policy.ts';
 import { unknownZone } from './field.ts';
 import { parseExact } from './json-rows.ts';
-import { Columns, pointerTo, type RowValue } from './path.ts';
+import { pointerTo, type RowValue } from './path.ts';
 import { type CompiledPolicy, pointerConcealer, type Sealing, waitsForKeys } from './policy.ts';
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
-import { type Candidate, compileRecord, type RecordMapper, type RecordSetting, type RowPlace } from './record-rule.ts';
+import { type Candidate, compileRecord, type RecordMapper, type RecordSetting } from './record-rule.ts';
 import { checkRetention } from './retention.ts';
 import { dialectOf, isDelimited, isTable } from './csv-dialect.ts';
 import { formatOf } from './lookup-file.ts';

@@ -1,3 +1,4 @@
+import { Columns } from './columns.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Profile } from '#contracts';
 import { type BlobStore, decodePayload, layerOf, type Relational } from '#storage';
@@ -5,9 +6,7 @@ import { CellError } from './cell-error.ts';
 import type { CompiledProfile } from './compile.ts';
 import { isTable } from './csv-dialect.ts';
 import { NumberText } from './json-rows.ts';
-import { Columns } from './path.ts';
-import type { RowPlace } from './record-rule.ts';
-import { defaultCaps } from './row-sink.ts';
+import { defaultCaps, type RowPlace } from './row-sink.ts';
 import { createWholeReader, sharesRanges } from './whole-reader.ts';
 
 /** A row whose bytes say nothing to a reader. */

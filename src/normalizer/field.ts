@@ -1,3 +1,4 @@
+import type { Columns } from './columns.ts';
 import { isoMs } from '#kit';
 import type { FieldRule, Lookup, Profile, Rule } from '#contracts';
 import { Attempt, type Site } from './attempt.ts';
@@ -22,7 +23,7 @@ import { lookupGetter, type LookupGetter, noMatch } from './lookup.ts';
 import type { LookupView } from './lookup-table.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
 import { checkedNumbers, checkOptions, type CastName, timeCasts } from './field-options.ts';
-import { type Columns, compilePath, type Division, PathError, type RowValue } from './path.ts';
+import { compilePath, type Division, PathError, type RowValue } from './path.ts';
 
 /** Reads one field of a row. Undefined: missing, or failed (then the attempt says so). */
 export interface Field<T> {

@@ -1,4 +1,5 @@
 /** Payloads that had better not become records: looked at before anything is made of them. */
+import { Columns } from './columns.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Profile } from '#contracts';
 import { ChartlyError } from '#kit';
@@ -7,7 +8,6 @@ import type { CompiledProfile } from './compile.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { isTable } from './csv-dialect.ts';
 import { piecesOf } from './map-payload.ts';
-import { Columns } from './path.ts';
 import { stepsIn, usesOf } from './profile-uses.ts';
 import { writeRejections } from './quarantine-writer.ts';
 import { createRowReader } from './row-reader.ts';

@@ -1,3 +1,4 @@
+import { Columns } from './columns.ts';
 import type { Profile, Report } from '#contracts';
 import { ChartlyError } from '#kit';
 import { archiveFiles, decodePayload, decodedBytes, layerOf } from '#storage';
@@ -18,7 +19,7 @@ import { type Guess, guessRoles } from './infer/roles.ts';
 import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { isXml, xmlFrame } from './infer-xml.ts';
 import { NumberText } from './json-rows.ts';
-import { Columns, isObject } from './path.ts';
+import { isObject } from './path.ts';
 import { createDetect } from './policy/detect.ts';
 import { detectorTitles, hintsOfName } from './policy/detector-names.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';

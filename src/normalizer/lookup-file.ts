@@ -1,4 +1,5 @@
 /** Reference files: rows of any format that payloads may have, as a table by key. */
+import { Columns } from './columns.ts';
 import type { LookupTable, Profile } from '#contracts';
 import { Attempt } from './attempt.ts';
 import { isTable } from './csv-dialect.ts';
@@ -6,7 +7,7 @@ import { type Field, textField } from './field.ts';
 import { parseExact } from './json-rows.ts';
 import { maxTableBytes } from './lookup-entities.ts';
 import { joinKey, keyOf } from './lookup-uses.ts';
-import { Columns, compilePath, type Getter, PathError, type RowValue } from './path.ts';
+import { compilePath, type Getter, PathError, type RowValue } from './path.ts';
 import { createRowReader } from './row-reader.ts';
 import { defaultCaps } from './row-sink.ts';
 

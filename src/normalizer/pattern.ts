@@ -1,6 +1,5 @@
 /** Regular expressions that take time linear in the text: RE2 syntax, without look-around and back-references. */
 import { RE2JS, RE2JSException, RE2JSSyntaxException } from 're2js';
-import type { Attempt } from './attempt.ts';
 
 /** A pattern that cannot be used; the message speaks of the author's own text alone. */
 export class PatternError extends Error {}
@@ -15,14 +14,19 @@ const maxProgram = 1000;
 /** What the patterns of one row may cost in all: characters searched by instructions. At worst this takes a second, as a rule some ten milliseconds. */
 const rowBudget = 1 << 25;
 
+/** What the patterns of one row have cost so far. */
+export interface PatternBudget {
+  patternCost: number;
+}
+
 export interface Pattern {
   /** What looking through one character counts against the row's budget. */
   cost: number;
   groups: number;
   /** True when the pattern is found anywhere in the text. Throws patternsTooCostly. */
-  test(text: string, attempt: Attempt): boolean;
+  test(text: string, budget: PatternBudget): boolean;
   /** The first group that the first match has, or the match when the pattern has no group. Throws patternsTooCostly. */
-  extract(text: string, attempt: Attempt): string | undefined;
+  extract(text: string, budget: PatternBudget): string | undefined;
   /** Walks over the matches, for those who replace them. */
   matcher(text: string): ReturnType<RE2JS['matcher']>;
 }
@@ -52,12 +56,12 @@ function create(source: string): Pattern {
   return {
     cost,
     groups,
-    test(text, attempt) {
-      spend(attempt, text.length * cost);
+    test(text, budget) {
+      spend(budget, text.length * cost);
       return re.test(text);
     },
-    extract(text, attempt) {
-      spend(attempt, text.length * cost);
+    extract(text, budget) {
+      spend(budget, text.length * cost);
       // Telling that there is a match is some five times cheaper than telling where.
       if (!re.test(text)) return undefined;
       const matcher = re.matcher(text);
@@ -100,9 +104,9 @@ function roughSize(source: string): number {
 }
 
 /** Counts against the row's budget. Throws patternsTooCostly. */
-export function spend(attempt: Attempt, cost: number): void {
-  attempt.patternCost += cost;
-  if (attempt.patternCost > rowBudget) throw patternsTooCostly;
+export function spend(budget: PatternBudget, cost: number): void {
+  budget.patternCost += cost;
+  if (budget.patternCost > rowBudget) throw patternsTooCostly;
 }
 
 function parse(source: string): RE2JS {

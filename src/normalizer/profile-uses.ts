@@ -1,7 +1,8 @@
+import { Columns } from './columns.ts';
 import type { FieldRule, Profile, RecordRule, Rule } from '#contracts';
 import { isTable } from './csv-dialect.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
-import { Columns, compilePath, type Division, PathError } from './path.ts';
+import { compilePath, type Division, PathError } from './path.ts';
 import { anyItem, anyMember, fieldName, type Shape, type ShapeStep } from './shape.ts';
 
 /** A part of a profile that reads a field of the rows. */

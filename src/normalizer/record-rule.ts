@@ -1,5 +1,7 @@
+import type { Columns } from './columns.ts';
 import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
+import type { RowPlace } from './row-sink.ts';
 import type { Attempt, Failure, Site } from './attempt.ts';
 import { unitProblem } from './check-units.ts';
 import { emptyCell } from './cleanse.ts';
@@ -8,14 +10,7 @@ import { ExpressionFailure } from './expression.ts';
 import { expressionOf, type Field, type FieldSetting, numberField, rankField, textField, timeField } from './field.ts';
 import type { LookupView } from './lookup-table.ts';
 import { type CompiledPolicy, guardRecord, needsSubject } from './policy.ts';
-import { type Columns, type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
-
-/** Where the row under way stands in its payload. */
-export interface RowPlace {
-  row: number;
-  start: number;
-  end: number;
-}
+import { type Division, isObject, type Part, pointerTo, type RowValue } from './path.ts';
 
 /** What became of a candidate: a record without its hash, the reasons why not, or nothing because the profile says so. */
 export type Candidate = CanonicalRecord | Failure[] | typeof skipped;

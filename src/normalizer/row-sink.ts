@@ -14,6 +14,13 @@ export interface RowCaps {
 
 export const defaultCaps: RowCaps = { rowBytes: 1 << 20, depth: 128, documentBytes: 64 << 20, pageBytes: 256 << 20 };
 
+/** Where the row under way stands in its payload. */
+export interface RowPlace {
+  row: number;
+  start: number;
+  end: number;
+}
+
 /** Takes what a splitter finds, in payload order. Offsets are of the decoded payload; ends are exclusive. */
 export interface RowSink {
   /**

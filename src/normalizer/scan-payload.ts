@@ -1,10 +1,10 @@
+import { Columns } from './columns.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Detector, Profile } from '#contracts';
 import { ChartlyError } from '#kit';
 import { type DecodedPiece, decodePayload, layerOf } from '#storage';
 import type { CompiledProfile } from './compile.ts';
 import { isTable } from './csv-dialect.ts';
-import { Columns } from './path.ts';
 import type { Detect } from './policy/detect.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
 import { defaultCaps } from './row-sink.ts';

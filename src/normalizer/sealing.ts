@@ -1,8 +1,9 @@
+import type { RowPlace } from './row-sink.ts';
 import type { KeptToken, CanonicalRecord } from '#storage';
 import type { CompiledPolicy, Sealing } from './policy.ts';
 import { type SubjectCipher, subjectCipher } from './policy/keyed.ts';
 import { encryptedText, tokenContext, valueContext } from './policy/sealed.ts';
-import type { Candidate, RowPlace } from './record-rule.ts';
+import type { Candidate } from './record-rule.ts';
 import type { CandidateSink } from './row-reader.ts';
 
 /** What sealing asks of whoever keeps the keys, in one call for many subjects. Plain data, so that another thread can answer. */

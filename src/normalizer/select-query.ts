@@ -1,6 +1,5 @@
 import { type FilterFunction, FunctionExpressionType, JSONPathEnvironment, type JSONPathQuery } from 'json-p3';
-import { Attempt } from './attempt.ts';
-import { compilePattern, type Pattern, PatternError } from './pattern.ts';
+import { compilePattern, type Pattern, type PatternBudget, PatternError } from './pattern.ts';
 
 /** A selection that cannot be used; the message speaks of the author's own text alone. */
 export class SelectionError extends Error {}
@@ -16,7 +15,7 @@ export interface Selection {
  * Throws SelectionError.
  */
 export function compileSelection(select: string): Selection {
-  const cost = { attempt: new Attempt() };
+  const cost = { budget: { patternCost: 0 } };
   // How deep a document may be is decided before it is queried.
   const environment = new JSONPathEnvironment({ maxRecursionDepth: 10_000 });
   environment.functionRegister.set(
@@ -40,17 +39,17 @@ export function compileSelection(select: string): Selection {
   // Each one beyond the first visits, and the library holds, a value as often as the document is deep.
   if (descents > 1)
     throw new SelectionError('.. stands more than once; write the rest of the way to the rows, as $..features[*]');
-  return { query, begin: () => void (cost.attempt = new Attempt()) };
+  return { query, begin: () => void (cost.budget = { patternCost: 0 }) };
 }
 
-function patternFunction(cost: { attempt: Attempt }, whole: (pattern: string) => string): FilterFunction {
+function patternFunction(cost: { budget: PatternBudget }, whole: (pattern: string) => string): FilterFunction {
   return {
     argTypes: [FunctionExpressionType.ValueType, FunctionExpressionType.ValueType],
     returnType: FunctionExpressionType.LogicalType,
     call(text: unknown, source: unknown): boolean {
       if (typeof text !== 'string' || typeof source !== 'string') return false;
       const pattern = compiled(whole(anyCharacter(source)));
-      return pattern?.test(text, cost.attempt) ?? false;
+      return pattern?.test(text, cost.budget) ?? false;
     },
   };
 }

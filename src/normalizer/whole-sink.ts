@@ -1,6 +1,5 @@
 import type { ReasonCode } from '#contracts';
-import type { RowPlace } from './record-rule.ts';
-import type { RowCaps } from './row-sink.ts';
+import type { RowCaps, RowPlace } from './row-sink.ts';
 
 /** Takes rows of values. */
 export interface WholeSink {

@@ -1,7 +1,7 @@
+import { Columns } from './columns.ts';
 import { writeXlsx } from 'hucre/xlsx';
 import { describe, expect, it } from 'vitest';
 import type { Profile, RecordRule } from '#contracts';
-import { Columns } from './path.ts';
 import { defaultCaps } from './row-sink.ts';
 import { splitXlsx } from './split-xlsx.ts';
 import { createSpool } from './spool.ts';
