@@ -14,3 +14,21 @@ export { createRpcClient, type RpcClient, type RpcClientDeps } from './rpc-clien
 export { type Handle } from './rpc-codec.ts';
 export { longMs, type MethodRule, type MethodTable } from './rpc-methods.ts';
 export { createRpcServer, type Probes, type RpcServer } from './rpc-server.ts';
+export {
+  addDecimals,
+  compareDecimals,
+  decimalParts,
+  plainDecimal,
+  plainInt64,
+  survivesDouble,
+} from './exact-number.ts';
+export {
+  type Pattern,
+  PatternError,
+  compilePattern,
+  patternsTooCostly,
+  quoted,
+  spend,
+  tooCostlyMessage,
+} from './pattern.ts';
+export { type Selection, SelectionError, compileSelection } from './select-query.ts';

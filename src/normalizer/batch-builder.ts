@@ -1,4 +1,4 @@
-import type { RowPlace } from './row-sink.ts';
+import type { RowPlace } from '#formats';
 import { recordHash, type HashedRecord } from '#audit';
 import type { Counts, ReasonCode } from '#contracts';
 import { shortId } from '#kit';

@@ -1,3 +1,4 @@
+import type { RowCaps } from '#formats';
 import { createHash } from 'node:crypto';
 import type { Profile } from '#contracts';
 import { ChartlyError } from '#kit';
@@ -5,7 +6,6 @@ import type { Batch, BatchLimits } from './batch-builder.ts';
 import type { BatchFrame } from './contract-check.ts';
 import { inlineMapper, type Mapper } from './mapper.ts';
 import type { Resources } from './resources.ts';
-import type { RowCaps } from './row-sink.ts';
 import type { Vault } from './sealing.ts';
 import type { Watch } from './shape-observer.ts';
 

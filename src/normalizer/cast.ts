@@ -1,10 +1,9 @@
+import { plainDecimal, plainInt64, survivesDouble } from '#kit';
+import { CellError, NumberText } from '#formats';
 import type { Profile, Rule } from '#contracts';
 import { type Attempt, needsExactPass, type Site } from './attempt.ts';
-import { CellError } from './cell-error.ts';
 import { type DateParser, compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
 import { durationSeconds } from './duration.ts';
-import { plainDecimal, plainInt64, survivesDouble } from './exact-number.ts';
-import { NumberText } from './json-rows.ts';
 import { numberReader } from './number-format.ts';
 import type { Linear } from './linear.ts';
 import { scaling } from './scale.ts';

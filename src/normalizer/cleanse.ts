@@ -1,8 +1,7 @@
+import { NumberText } from '#formats';
+import { compilePattern, type Pattern, PatternError, patternsTooCostly, plainDecimal, tooCostlyMessage } from '#kit';
 import type { Profile, Rule } from '#contracts';
 import { Attempt, needsExactPass, type Site } from './attempt.ts';
-import { plainDecimal } from './exact-number.ts';
-import { NumberText } from './json-rows.ts';
-import { compilePattern, type Pattern, PatternError, patternsTooCostly, tooCostlyMessage } from './pattern.ts';
 import { replacer } from './replace.ts';
 
 /** Cleans a value: undefined when it counts as missing, `refused` when it failed, with the failure noted in the attempt. */

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChartlyError } from '#kit';
+import { type ChartlyError, plainDecimal } from '#kit';
 import type { NumberFormat, Rule } from '#contracts';
 import { Attempt } from './attempt.ts';
 import { compileProfile } from './compile.ts';
 import { durationSeconds } from './duration.ts';
-import { plainDecimal } from './exact-number.ts';
 import { numberReader } from './number-format.ts';
 import { replacer } from './replace.ts';
 import { scaling } from './scale.ts';

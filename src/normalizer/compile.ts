@@ -1,28 +1,31 @@
-import type { RowPlace } from './row-sink.ts';
-import { Columns } from './columns.ts';
+import {
+  Columns,
+  dialectOf,
+  elementPath,
+  isDelimited,
+  isTable,
+  parseExact,
+  parseRange,
+  type RowPlace,
+  streamingSteps,
+} from '#formats';
 import { type Profile, validator } from '#contracts';
-import { ChartlyError, type ErrorDetail } from '#kit';
+import { ChartlyError, compileSelection, type ErrorDetail, SelectionError } from '#kit';
 import type { CanonicalRecord } from '#storage';
 import { Attempt, needsExactPass } from './attempt.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkLayer } from './check-layer.ts';
 import { checkedPolicy } from './check-policy.ts';
 import { unknownZone } from './field.ts';
-import { parseExact } from './json-rows.ts';
 import { pointerTo, type RowValue } from './path.ts';
 import { type CompiledPolicy, pointerConcealer, type Sealing, waitsForKeys } from './policy.ts';
 import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { type Candidate, compileRecord, type RecordMapper, type RecordSetting } from './record-rule.ts';
 import { checkRetention } from './retention.ts';
-import { dialectOf, isDelimited, isTable } from './csv-dialect.ts';
 import { formatOf } from './lookup-file.ts';
 import { createTables } from './lookup-table.ts';
 import { fieldRules } from './lookup-uses.ts';
 import type { Lookups } from './lookup-resources.ts';
-import { elementPath } from './select-element.ts';
-import { streamingSteps } from './select-path.ts';
-import { compileSelection, SelectionError } from './select-query.ts';
-import { parseRange } from './xlsx/range.ts';
 import { zoneOf } from './zone.ts';
 
 /** A profile ready to map rows. It keeps state for the row under way: one for each payload. */

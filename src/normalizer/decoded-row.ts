@@ -1,12 +1,8 @@
-import { Columns } from './columns.ts';
+import { CellError, Columns, defaultCaps, isTable, NumberText, type RowPlace } from '#formats';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Profile } from '#contracts';
 import { type BlobStore, decodePayload, layerOf, type Relational } from '#storage';
-import { CellError } from './cell-error.ts';
 import type { CompiledProfile } from './compile.ts';
-import { isTable } from './csv-dialect.ts';
-import { NumberText } from './json-rows.ts';
-import { defaultCaps, type RowPlace } from './row-sink.ts';
 import { createWholeReader, sharesRanges } from './whole-reader.ts';
 
 /** A row whose bytes say nothing to a reader. */

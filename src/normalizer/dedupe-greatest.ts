@@ -1,6 +1,5 @@
-import { ChartlyError } from '#kit';
+import { ChartlyError, compareDecimals, plainDecimal } from '#kit';
 import type { Dedupe, RankedRecord } from './dedupe.ts';
-import { compareDecimals, plainDecimal } from './exact-number.ts';
 import { IdMap } from './id-map.ts';
 
 /** Characters of all texts that records are compared by. Numbers and times have no such bound: they take eight bytes each. */

@@ -1,9 +1,8 @@
 import type { Profile } from '#contracts';
-import { ChartlyError } from '#kit';
+import { addDecimals, ChartlyError, compareDecimals, plainDecimal, survivesDouble } from '#kit';
 import type { CanonicalRecord } from '#storage';
 import type { Failure } from './attempt.ts';
 import type { Dedupe } from './dedupe.ts';
-import { addDecimals, compareDecimals, plainDecimal, survivesDouble } from './exact-number.ts';
 import { IdMap } from './id-map.ts';
 import { mask } from './mask.ts';
 

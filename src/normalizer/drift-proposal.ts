@@ -1,8 +1,8 @@
 /** What a profile could say to follow a change of the rows: as operations on it (RFC 6902), tried by compiling what they give. */
+import { isTable } from '#formats';
 import type { FieldRule, PatchOperation, Profile, RecordRule, Rule } from '#contracts';
 import { ChartlyError } from '#kit';
 import { checkProfile } from './compile.ts';
-import { isTable } from './csv-dialect.ts';
 import { pathOf, snake } from './infer/names.ts';
 import { applyPatch } from './json-patch.ts';
 import { pointerTo } from './path.ts';

@@ -3,8 +3,8 @@
  * engine; so what could take long without one is refused when the profile is compiled: functions that read the machine's zone,
  * loops inside loops, lists and texts that grow, and searches for texts and patterns that come from the row.
  */
+import { compilePattern, PatternError } from '#kit';
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { compilePattern, PatternError } from './pattern.ts';
 
 const functions = new Set(['has', 'size', 'int', 'double', 'string', 'bool', 'dyn', 'type']);
 const methods = new Set([

@@ -1,11 +1,9 @@
-import type { Columns } from './columns.ts';
+import { compilePattern, patternsTooCostly, tooCostlyMessage } from '#kit';
+import { cellText, type Columns, NumberText } from '#formats';
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import type { Attempt } from './attempt.ts';
 import { boundsProblem, hasLoop, linearMatches, makeMatchesLinear } from './expression-bounds.ts';
-import { NumberText } from './json-rows.ts';
-import { compilePattern, patternsTooCostly, tooCostlyMessage } from './pattern.ts';
 import { type Division, isObject, type RowValue } from './path.ts';
-import { cellText } from './table-header.ts';
 
 /** What a row and its part give an expression, or `failed`. Never throws. */
 export type Expression = (row: RowValue, attempt: Attempt) => unknown;

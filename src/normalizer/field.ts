@@ -1,4 +1,4 @@
-import type { Columns } from './columns.ts';
+import { type Columns, NumberText } from '#formats';
 import { isoMs } from '#kit';
 import type { FieldRule, Lookup, Profile, Rule } from '#contracts';
 import { Attempt, type Site } from './attempt.ts';
@@ -18,7 +18,6 @@ import {
 import { cleanser, refused } from './cleanse.ts';
 import { FormatError } from './date-format.ts';
 import { compileExpression, type Expression, ExpressionError, ExpressionFailure } from './expression.ts';
-import { NumberText } from './json-rows.ts';
 import { lookupGetter, type LookupGetter, noMatch } from './lookup.ts';
 import type { LookupView } from './lookup-table.ts';
 import { keyFieldsOf } from './lookup-uses.ts';

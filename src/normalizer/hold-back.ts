@@ -1,17 +1,15 @@
 /** Payloads that had better not become records: looked at before anything is made of them. */
-import { Columns } from './columns.ts';
+import { Columns, defaultCaps, isTable } from '#formats';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Profile } from '#contracts';
 import { ChartlyError } from '#kit';
 import { decodePayload, layerOf, type Relational } from '#storage';
 import type { CompiledProfile } from './compile.ts';
 import type { BatchFrame } from './contract-check.ts';
-import { isTable } from './csv-dialect.ts';
 import { piecesOf } from './map-payload.ts';
 import { stepsIn, usesOf } from './profile-uses.ts';
 import { writeRejections } from './quarantine-writer.ts';
 import { createRowReader } from './row-reader.ts';
-import { defaultCaps } from './row-sink.ts';
 import { isTextual } from './shape-cells.ts';
 import { createShapeObserver } from './shape-observer.ts';
 import { nearlyAll, type ShapeChange, shapeChanges } from './shape-changes.ts';

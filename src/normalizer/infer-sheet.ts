@@ -1,11 +1,6 @@
+import { columnLetters, createSpool, defaultCaps, openSheet, SheetDamage, type SheetRow } from '#formats';
 import type { Profile } from '#contracts';
 import type { Note } from './infer/draft.ts';
-import { defaultCaps } from './row-sink.ts';
-import { openSheet } from './split-xlsx.ts';
-import { createSpool } from './spool.ts';
-import { columnLetters } from './table-header.ts';
-import { SheetDamage } from './xlsx/sheet-damage.ts';
-import type { SheetRow } from './xlsx/sheet-rows.ts';
 
 const looked = 50;
 

@@ -1,8 +1,7 @@
+import { declaredEncoding, defaultSelect, sniffEncoding, type XmlEncoding } from '#formats';
 import type { Profile } from '#contracts';
 import type { Note } from './infer/draft.ts';
 import { XmlShapeScanner } from './infer/xml-shape.ts';
-import { defaultSelect } from './select-element.ts';
-import { declaredEncoding, sniffEncoding, type XmlEncoding } from './xml-encoding.ts';
 
 /** The rest of a document is of the same shape; and no text in it may be held that is longer. */
 const scannedBytes = 32 << 20;

@@ -1,8 +1,17 @@
-import { Columns } from './columns.ts';
+import {
+  CellError,
+  Columns,
+  type CsvDialect,
+  csvFields,
+  defaultCaps,
+  isTable,
+  NumberText,
+  type RowSink,
+  splitCsv,
+} from '#formats';
 import type { Profile, Report } from '#contracts';
 import { ChartlyError } from '#kit';
 import { archiveFiles, decodePayload, decodedBytes, layerOf } from '#storage';
-import { CellError } from './cell-error.ts';
 import type { CompiledProfile } from './compile.ts';
 import { compileDateFormat, fieldsMs, newDateFields } from './date-format.ts';
 import { findMember, isWorkbook } from './infer/archive.ts';
@@ -18,14 +27,10 @@ import { draftReport } from './infer/report.ts';
 import { type Guess, guessRoles } from './infer/roles.ts';
 import { type TimeReaders, timeReaders } from './infer/time-formats.ts';
 import { isXml, xmlFrame } from './infer-xml.ts';
-import { NumberText } from './json-rows.ts';
 import { isObject } from './path.ts';
 import { createDetect } from './policy/detect.ts';
 import { detectorTitles, hintsOfName } from './policy/detector-names.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
-import { type CsvDialect, isTable } from './csv-dialect.ts';
-import { defaultCaps, type RowSink } from './row-sink.ts';
-import { csvFields, splitCsv } from './split-csv.ts';
 
 export interface InferInput {
   /** Opens the payload from its start, compressed or not; asked some four times. */

@@ -1,4 +1,4 @@
-import { decimalParts, plainDecimal } from './exact-number.ts';
+import { decimalParts, plainDecimal } from '#kit';
 
 /** A whole number divided by a positive one. */
 export interface Rational {

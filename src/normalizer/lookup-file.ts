@@ -1,15 +1,12 @@
 /** Reference files: rows of any format that payloads may have, as a table by key. */
-import { Columns } from './columns.ts';
+import { Columns, defaultCaps, isTable, parseExact } from '#formats';
 import type { LookupTable, Profile } from '#contracts';
 import { Attempt } from './attempt.ts';
-import { isTable } from './csv-dialect.ts';
 import { type Field, textField } from './field.ts';
-import { parseExact } from './json-rows.ts';
 import { maxTableBytes } from './lookup-entities.ts';
 import { joinKey, keyOf } from './lookup-uses.ts';
 import { compilePath, type Getter, PathError, type RowValue } from './path.ts';
 import { createRowReader } from './row-reader.ts';
-import { defaultCaps } from './row-sink.ts';
 
 /** Why a file cannot serve as a table; `member` is the one of the table's setting that is wrong. */
 export class ReferenceProblem extends Error {

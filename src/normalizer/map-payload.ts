@@ -1,3 +1,4 @@
+import { defaultCaps, type RowCaps } from '#formats';
 import type { Profile } from '#contracts';
 import { ChartlyError } from '#kit';
 import { type DecodedPiece, decodePayload, layerOf } from '#storage';
@@ -9,7 +10,6 @@ import { type TenantKeys, tenantKeys } from './policy/keyed.ts';
 import { recordIds } from './record-ids.ts';
 import type { Resources } from './resources.ts';
 import { createRowReader } from './row-reader.ts';
-import { defaultCaps, type RowCaps } from './row-sink.ts';
 import { createSealing, type Vault } from './sealing.ts';
 import { createShapeObserver, watched, type Watch } from './shape-observer.ts';
 

@@ -1,14 +1,11 @@
 // Parquet as another implementation of the format writes it, against what that one says is in it.
+import { createSpool, defaultCaps, NumberText, parseExact, splitParquet } from '#formats';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NumberText, parseExact } from './json-rows.ts';
 import { readParquet } from './parquet-testing.ts';
-import { defaultCaps } from './row-sink.ts';
-import { splitParquet } from './split-parquet.ts';
-import { createSpool } from './spool.ts';
 
 const rows = 600;
 /** Three million flights, by yet another writer. */

@@ -1,9 +1,7 @@
 /** Parquet files for this room's tests, and their rows as the reader gives them. */
+import { createSpool, defaultCaps, type RowCaps, splitParquet } from '#formats';
 import { ByteWriter, type ColumnSource, parquetWrite } from 'hyparquet-writer';
 import type { Profile } from '#contracts';
-import { defaultCaps, type RowCaps } from './row-sink.ts';
-import { createSpool } from './spool.ts';
-import { splitParquet } from './split-parquet.ts';
 
 type WriteOptions = Omit<Parameters<typeof parquetWrite>[0], 'columnData' | 'writer'>;
 

@@ -1,7 +1,7 @@
+import { NumberText } from '#formats';
 import type { ColumnSource } from 'hyparquet-writer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NumberText } from './json-rows.ts';
 import { parquetOf, readParquet } from './parquet-testing.ts';
 import { event, profileOf, run } from './testing.ts';
 

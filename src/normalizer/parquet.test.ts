@@ -1,11 +1,8 @@
+import { converter, formsOf, NumberText, type SchemaNode } from '#formats';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { ColumnSource } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { NumberText } from './json-rows.ts';
-import { converter } from './parquet/convert.ts';
-import type { SchemaNode } from './parquet/schema.ts';
 import { parquetOf, readParquet } from './parquet-testing.ts';
-import { formsOf } from './split-parquet.ts';
 import { event, profileOf, run } from './testing.ts';
 import { archive } from './testing-zip.ts';
 

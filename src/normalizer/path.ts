@@ -1,4 +1,4 @@
-import type { Columns } from './columns.ts';
+import type { Columns } from '#formats';
 /** A row as mapping rules see it: a parsed JSON value, or the fields of a CSV row. */
 export type RowValue = unknown;
 

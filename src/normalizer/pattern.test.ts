@@ -2,11 +2,10 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import type { ChartlyError } from '#kit';
+import { type ChartlyError, compilePattern, PatternError, patternsTooCostly } from '#kit';
 import type { Replacement, Rule } from '#contracts';
 import { Attempt } from './attempt.ts';
 import { compileProfile } from './compile.ts';
-import { compilePattern, PatternError, patternsTooCostly } from './pattern.ts';
 import { replacer } from './replace.ts';
 import { profileOf, run } from './testing.ts';
 
@@ -193,7 +192,7 @@ describe('what is hostile', () => {
         }
         parentPort.postMessage(found);
       });`;
-    const url = new URL('./pattern.ts', import.meta.url).href;
+    const url = import.meta.resolve('#kit');
     const worker = new Worker(code, { eval: true, workerData: { url, patterns, texts } });
     try {
       const ended = await new Promise((resolve, reject) => {

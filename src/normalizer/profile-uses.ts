@@ -1,6 +1,5 @@
-import { Columns } from './columns.ts';
+import { Columns, isTable } from '#formats';
 import type { FieldRule, Profile, RecordRule, Rule } from '#contracts';
-import { isTable } from './csv-dialect.ts';
 import { keyFieldsOf } from './lookup-uses.ts';
 import { compilePath, type Division, PathError } from './path.ts';
 import { anyItem, anyMember, fieldName, type Shape, type ShapeStep } from './shape.ts';

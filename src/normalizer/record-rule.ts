@@ -1,7 +1,6 @@
-import type { Columns } from './columns.ts';
+import type { Columns, RowPlace } from '#formats';
 import type { Profile, RecordRule } from '#contracts';
 import type { CanonicalRecord } from '#storage';
-import type { RowPlace } from './row-sink.ts';
 import type { Attempt, Failure, Site } from './attempt.ts';
 import { unitProblem } from './check-units.ts';
 import { emptyCell } from './cleanse.ts';

@@ -1,6 +1,6 @@
+import { compilePattern, PatternError, patternsTooCostly, quoted, spend } from '#kit';
 import type { Replacement } from '#contracts';
 import type { Attempt } from './attempt.ts';
-import { compilePattern, PatternError, patternsTooCostly, quoted, spend } from './pattern.ts';
 
 /** Replaces in one text. Throws patternsTooCostly. */
 export type Replacer = (text: string, attempt: Attempt) => string;

@@ -1,21 +1,31 @@
+import {
+  byteOrderMark,
+  csvFields,
+  decoderOf,
+  defaultSelect,
+  dialectOf,
+  distinctNames,
+  elementPath,
+  isDelimited,
+  jsonRows,
+  JsonSplitter,
+  type RowCaps,
+  type RowPlace,
+  type RowSink,
+  splitByQuery,
+  splitCsv,
+  splitNdjson,
+  type Splitter,
+  streamingSteps,
+  xmlRows,
+  XmlSplitter,
+} from '#formats';
 import { isAscii } from 'node:buffer';
 import type { Profile, ReasonCode } from '#contracts';
 import type { CompiledProfile } from './compile.ts';
 import { type DecodedPiece, isDamage, nextFile, type PayloadDamage } from '#storage';
-import { byteOrderMark, decoderOf, dialectOf, isDelimited } from './csv-dialect.ts';
-import { jsonRows } from './json-rows.ts';
 import type { Candidate } from './record-rule.ts';
-import type { RowCaps, RowSink, Splitter, RowPlace } from './row-sink.ts';
-import { splitByQuery } from './select-document.ts';
-import { defaultSelect, elementPath } from './select-element.ts';
-import { streamingSteps } from './select-path.ts';
-import { csvFields, splitCsv } from './split-csv.ts';
-import { JsonSplitter } from './split-json.ts';
-import { splitNdjson } from './split-ndjson.ts';
-import { distinctNames } from './table-header.ts';
 import { createWholeReader, isWhole } from './whole-reader.ts';
-import { XmlSplitter } from './split-xml.ts';
-import { xmlRows } from './xml-rows.ts';
 
 /** Takes what rows become, in payload order. */
 export interface CandidateSink {

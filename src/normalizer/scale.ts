@@ -1,4 +1,4 @@
-import { plainDecimal } from './exact-number.ts';
+import { plainDecimal } from '#kit';
 import { type Linear, linear, rational } from './linear.ts';
 
 /** Multiplies by a factor as decimals do, so that 4.35 by 100 is 435 and not a hair less. */

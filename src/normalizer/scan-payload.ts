@@ -1,13 +1,11 @@
-import { Columns } from './columns.ts';
+import { Columns, defaultCaps, isTable } from '#formats';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Detector, Profile } from '#contracts';
 import { ChartlyError } from '#kit';
 import { type DecodedPiece, decodePayload, layerOf } from '#storage';
 import type { CompiledProfile } from './compile.ts';
-import { isTable } from './csv-dialect.ts';
 import type { Detect } from './policy/detect.ts';
 import { createRowReader, type RowReader } from './row-reader.ts';
-import { defaultCaps } from './row-sink.ts';
 import { createGaps, type Gap } from './scan-gaps.ts';
 import { detectorsByName, scanRow } from './scan-rows.ts';
 import type { ScanTally } from './scan-tally.ts';

@@ -1,5 +1,5 @@
+import { NumberText } from '#formats';
 import type { Detector } from '#contracts';
-import { NumberText } from './json-rows.ts';
 import { isObject, pointerTo, type RowValue } from './path.ts';
 import { createDetect, type Detect } from './policy/detect.ts';
 import { hintsOfName } from './policy/detector-names.ts';

@@ -1,4 +1,4 @@
-import type { RowPlace } from './row-sink.ts';
+import type { RowPlace } from '#formats';
 import type { KeptToken, CanonicalRecord } from '#storage';
 import type { CompiledPolicy, Sealing } from './policy.ts';
 import { type SubjectCipher, subjectCipher } from './policy/keyed.ts';

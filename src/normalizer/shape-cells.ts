@@ -1,5 +1,5 @@
+import { isTable } from '#formats';
 import type { Profile, Rule } from '#contracts';
-import { isTable } from './csv-dialect.ts';
 import { type ValueLook, typeBits } from './shape.ts';
 
 const digits = /^[+-]?\d{1,300}$/;

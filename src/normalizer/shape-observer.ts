@@ -3,13 +3,10 @@
  * they are expected. The names of all rows are looked at, for new fields; values, for their types and for counting, in the first rows and a sample of the
  * others, unless the profile guards types; of a list the first items.
  */
-import type { RowPlace } from './row-sink.ts';
+import { cellText, isTable, NumberText, type RowPlace } from '#formats';
 import type { Profile } from '#contracts';
 import type { Failure } from './attempt.ts';
-import { isTable } from './csv-dialect.ts';
-import { cellText } from './table-header.ts';
 import type { CompiledProfile } from './compile.ts';
-import { NumberText } from './json-rows.ts';
 import { concealed, mask } from './mask.ts';
 import { nameConcealer, pointerConcealer } from './policy.ts';
 import { cellClassifier, isTextual, lookOf } from './shape-cells.ts';

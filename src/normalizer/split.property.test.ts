@@ -1,8 +1,8 @@
+import { defaultCaps } from '#formats';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { event, profileOf, type Ran, run } from './testing.ts';
 import type { Profile } from '#contracts';
-import { defaultCaps } from './row-sink.ts';
 
 const caps = { ...defaultCaps, rowBytes: 60, depth: 5 };
 const rule = event({ dimensions: { a: 'a' } });

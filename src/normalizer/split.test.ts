@@ -1,5 +1,5 @@
+import { defaultCaps } from '#formats';
 import { describe, expect, it } from 'vitest';
-import { defaultCaps } from './row-sink.ts';
 import { event, profileOf, run } from './testing.ts';
 
 const row = (id: number | string, t = 1000) => `{"id":"${id}","t":${t}}`;

@@ -1,4 +1,5 @@
 /** Runs the pure half of the normalizer over bytes; for tests. */
+import type { RowCaps } from '#formats';
 import { sha256Hex, canonicalJson } from '#kit';
 import type { Counts, Profile, RecordRule } from '#contracts';
 import { type CanonicalRecord, decodeRecords } from '#storage';
@@ -6,7 +7,6 @@ import { type Batch, type BatchLimits, emptyCounts, type Rejection } from './bat
 import { batches } from './batches.ts';
 import type { Lookups } from './lookup-resources.ts';
 import { fixtureKeys } from './resources.ts';
-import type { RowCaps } from './row-sink.ts';
 import type { Vault } from './sealing.ts';
 import type { Watch } from './shape-observer.ts';
 

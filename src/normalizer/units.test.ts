@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChartlyError } from '#kit';
+import { type ChartlyError, plainDecimal } from '#kit';
 import type { Conversion, RecordRule, Rule } from '#contracts';
 import { compileProfile } from './compile.ts';
-import { plainDecimal } from './exact-number.ts';
 import { linear, rational } from './linear.ts';
 import { profileOf, run } from './testing.ts';
 import { conversion, symbolsOf, unitOf } from './units.ts';

@@ -1,13 +1,9 @@
+import { createSpool, part, type RowCaps, type Source, splitParquet, splitXlsx, type WholeSink } from '#formats';
 import type { Profile } from '#contracts';
 import { isDamage, nextFile, type PayloadDamage } from '#storage';
 import type { CompiledProfile } from './compile.ts';
 import type { Candidate } from './record-rule.ts';
 import type { CandidateSink, RowReader } from './row-reader.ts';
-import type { RowCaps } from './row-sink.ts';
-import { splitParquet } from './split-parquet.ts';
-import { splitXlsx } from './split-xlsx.ts';
-import { createSpool, part, type Source } from './spool.ts';
-import type { WholeSink } from './whole-sink.ts';
 
 /** The parts of such a payload are found from its end, so that reading begins when all of it is there. */
 export function isWhole({ format }: Pick<Profile, 'format'>): boolean {

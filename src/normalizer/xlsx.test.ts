@@ -1,10 +1,7 @@
-import { Columns } from './columns.ts';
+import { Columns, createSpool, defaultCaps, splitXlsx } from '#formats';
 import { writeXlsx } from 'hucre/xlsx';
 import { describe, expect, it } from 'vitest';
 import type { Profile, RecordRule } from '#contracts';
-import { defaultCaps } from './row-sink.ts';
-import { splitXlsx } from './split-xlsx.ts';
-import { createSpool } from './spool.ts';
 import { event, profileOf, run } from './testing.ts';
 import { type BookSpec, rowXml, workbook } from './xlsx-testing.ts';
 

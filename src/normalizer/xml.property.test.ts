@@ -1,9 +1,7 @@
+import { defaultCaps, elementPath, type RowSink, XmlSplitter } from '#formats';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Profile } from '#contracts';
-import { defaultCaps, type RowSink } from './row-sink.ts';
-import { elementPath } from './select-element.ts';
-import { XmlSplitter } from './split-xml.ts';
 import { profileOf, run } from './testing.ts';
 
 const caps = { ...defaultCaps, rowBytes: 80, depth: 4 };

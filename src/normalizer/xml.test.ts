@@ -1,8 +1,7 @@
+import { defaultCaps, xmlParser } from '#formats';
 import { describe, expect, it } from 'vitest';
 import type { Profile, RecordRule } from '#contracts';
-import { defaultCaps } from './row-sink.ts';
 import { profileOf, run } from './testing.ts';
-import { xmlParser } from './xml-rows.ts';
 
 const thing = (more: Partial<RecordRule> = {}): RecordRule => ({
   kind: 'entity',

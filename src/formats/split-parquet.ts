@@ -1,5 +1,5 @@
+import { plainDecimal, survivesDouble } from '#kit';
 import type { Profile } from '#contracts';
-import { plainDecimal, survivesDouble } from './exact-number.ts';
 import { NumberText } from './json-rows.ts';
 import type { ValueForms } from './parquet/convert.ts';
 import { Damage } from './parquet/damage.ts';

@@ -1,9 +1,8 @@
+import { compileSelection, patternsTooCostly, type Selection } from '#kit';
 import type { JSONPathNode, JSONValue } from 'json-p3';
 import { decode, nesting } from './json-rows.ts';
 import { locate, newWanted, want } from './locate.ts';
 import type { RowCaps, RowSink, Splitter } from './row-sink.ts';
-import { patternsTooCostly } from './pattern.ts';
-import { compileSelection, type Selection } from './select-query.ts';
 import { tooDeepMessage } from './split-json.ts';
 
 /**

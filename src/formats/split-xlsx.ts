@@ -1,8 +1,8 @@
+import { plainDecimal, survivesDouble } from '#kit';
 import type { Columns } from './columns.ts';
 import type { Profile } from '#contracts';
 import { type Archive, type DecodedPiece, isDamage, layerOf, openArchive } from '#storage';
 import { CellError } from './cell-error.ts';
-import { plainDecimal, survivesDouble } from './exact-number.ts';
 import { NumberText } from './json-rows.ts';
 import type { RowCaps } from './row-sink.ts';
 import type { Source } from './spool.ts';
