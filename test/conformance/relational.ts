@@ -56,6 +56,28 @@ export function relationalConformance(name: string, open: () => Promise<Relation
       });
     });
 
+    it('keeps the values of arrays and of rarer types', async () => {
+      const [row] = await db.query(
+        `select array[1, 2]::int4[] as ints, array['2026-01-02 03:04:05Z'::timestamptz, null] as times, array[[true], [false]] as nested,
+         array['{"a":1}'::jsonb] as documents, '{}'::text[] as none, '0197a000-0000-7000-8000-000000000001'::uuid as id, 'NaN'::float8 as nan,
+         '-infinity'::timestamptz as ever, interval '1 day 2 hours' as span, point(1, 2) as place, 'x'::"char" as letter, 7::oid as oid`,
+      );
+      expect(row).toEqual({
+        ints: [1, 2],
+        times: ['2026-01-02T03:04:05.000Z', null],
+        nested: [[true], [false]],
+        documents: [{ a: 1 }],
+        none: [],
+        id: '0197a000-0000-7000-8000-000000000001',
+        nan: Number.NaN,
+        ever: '-infinity',
+        span: '1 day 02:00:00',
+        place: '(1,2)',
+        letter: 'x',
+        oid: 7,
+      });
+    });
+
     it('counts the rows that a statement changed', async () => {
       expect(await db.execute('insert into n select generate_series(1, 10)')).toBe(10);
       expect(await db.execute('update n set i = i + 1 where i > $1', [8])).toBe(2);
@@ -107,6 +129,12 @@ export function relationalConformance(name: string, open: () => Promise<Relation
       await Promise.all(others);
       const kept = Array.from({ length: 30 }, (_, i) => i).filter((i) => i % 3 !== 0);
       expect((await db.query<{ i: number }>('select i from n order by i')).map((row) => row.i)).toEqual(kept);
+    });
+
+    it('refuses a statement that would wait for its own transaction', async () => {
+      await expect(db.transaction(async () => db.query('select 1'))).rejects.toThrow('did not use the transaction');
+      await expect(db.transaction(() => db.transaction(async () => 1))).rejects.toThrow('did not use the transaction');
+      expect(await db.query('select 2 as two')).toEqual([{ two: 2 }]);
     });
 
     it('refuses a transaction after its end', async () => {

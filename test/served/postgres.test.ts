@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ChartlyError, silentLogger } from '#kit';
 import { createPostgresRelational, type Relational } from '#storage';
+import { migrationsConformance } from '../conformance/migrations.ts';
 import { relationalConformance } from '../conformance/relational.ts';
 import { newDatabase, startPostgres } from './services/postgres.ts';
 import { startProxy, type Proxy } from './services/proxy.ts';
@@ -17,7 +18,9 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-relationalConformance('PostgreSQL', async () => createPostgresRelational({ url: await newDatabase(server) }));
+const onEmptyDatabase = async (): Promise<Relational> => createPostgresRelational({ url: await newDatabase(server) });
+relationalConformance('PostgreSQL', onEmptyDatabase);
+migrationsConformance('PostgreSQL', onEmptyDatabase);
 
 type Options = Omit<Parameters<typeof createPostgresRelational>[0], 'url'>;
 

@@ -63,12 +63,6 @@ describe('the embedded relational engine', () => {
     });
     afterAll(async () => db.close());
 
-    it('refuses a statement that would wait for its own transaction', async () => {
-      const attempt = db.transaction(async () => db.query('select 1'));
-      await expect(attempt).rejects.toThrow('did not use the transaction');
-      expect(await db.query('select 2 as two')).toEqual([{ two: 2 }]);
-    });
-
     it('hands notifications over once they are committed, until told to stop', async () => {
       const heard: string[] = [];
       const stop = await db.listen('news', (payload) => heard.push(payload));

@@ -12,7 +12,10 @@ export interface Service {
   url: string;
   /** The server's process; another one after `start`. */
   pid(): number;
-  /** Sends a signal to the server. Resolves at once, except for SIGKILL: then when it is gone. What it had on disk stays. */
+  /**
+   * Sends a signal to the server; one that it cannot hear (SIGKILL, SIGSTOP, SIGCONT) also to the processes that it has started. Resolves at once, except
+   * for SIGKILL: then when all of them are gone. What it had on disk stays.
+   */
   signal(signal: NodeJS.Signals): Promise<void>;
   /** Starts a server that is gone again, on the same port and data. */
   start(): Promise<void>;
@@ -70,11 +73,7 @@ export async function startService(spec: ServiceSpec): Promise<Service> {
   return {
     url: spec.url(port),
     pid: () => child!.pid!,
-    async signal(signal) {
-      const gone = closed(child!);
-      child!.kill(signal);
-      if (signal === 'SIGKILL') await gone;
-    },
+    signal: (signal) => send(child!, signal),
     start,
     stop,
   };
@@ -150,10 +149,40 @@ function launch(
   return { child, ready: Promise.race([ready(), failed]) };
 }
 
+/** A server that is killed would leave processes of its own that go on to answer for a while. */
+async function send(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const deaf = signal === 'SIGKILL' || signal === 'SIGSTOP' || signal === 'SIGCONT';
+  const others = deaf ? childrenOf(child.pid!) : [];
+  const gone = closed(child);
+  child.kill(signal);
+  for (const pid of others) deliver(pid, signal);
+  if (signal !== 'SIGKILL') return;
+  await gone;
+  // Not for ever: where nobody fetches the dead, they keep their ids.
+  for (const began = Date.now(); Date.now() - began < stopMs && others.some((pid) => deliver(pid, 0));) await sleep(10);
+}
+
+function childrenOf(pid: number): number[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const rows = stdout.trim().split('\n');
+  return rows
+    .map((row) => row.trim().split(/\s+/).map(Number))
+    .flatMap(([own, parent]) => (parent === pid ? [own!] : []));
+}
+
+/** False when there is no such process. */
+function deliver(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const gone = closed(child);
   // One that was stopped hears nothing else.
-  child.kill('SIGCONT');
+  await send(child, 'SIGCONT');
   child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
   await gone;
