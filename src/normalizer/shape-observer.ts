@@ -1,7 +1,7 @@
 /**
  * Watches rows go by and keeps their shape. A row of known shape costs one comparison a member and allocates nothing: fields are met in the order in which
  * they are expected. The names of all rows are looked at, for new fields; values, for their types and for counting, in the first rows and a sample of the
- * others, unless the profile guards types; of a list the first items.
+ * others, unless the profile guards fields or types; of a list the first items.
  */
 import { cellText, isTable, NumberText, type RowPlace } from '#formats';
 import type { Profile } from '#contracts';
@@ -74,6 +74,7 @@ class Node {
   members: Node | undefined = undefined;
   /** There are names at or below this place. */
   nested = false;
+  nestedKids: Node[] = [];
 
   constructor(step: ShapeStep, parent: Node | undefined) {
     this.step = step;
@@ -105,6 +106,7 @@ class Node {
   private nest(): void {
     if (this.nested) return;
     this.nested = true;
+    if (this.at >= 0) this.parent!.nestedKids.push(this);
     this.parent?.nest();
   }
 
@@ -217,42 +219,48 @@ export function createShapeObserver(
     const { names, kids } = node;
     let at = 0;
     for (const name in value) {
-      if (names[at] === name) see(kids[at++]!, value[name]);
+      let kid = kids[at];
+      if (names[at] === name) at++;
       else {
-        const kid = fieldOf(node, name);
-        if (kid !== undefined) see(kid, value[name]);
-        at = kid === undefined ? at : kid.at + 1;
+        kid = fieldOf(node, name);
+        if (kid === undefined) continue;
+        at = kid.at + 1;
       }
+      see(kid!, value[name]);
     }
   }
 
-  /** Looks for fields that are new, and at nothing else. */
+  /** Looks for fields that are new, and at nothing else: names alone, but for what holds more names. */
   function skim(node: Node, value: unknown): void {
-    if (typeof value !== 'object' || value === null || node.depth >= maxDepth) return;
-    if (Array.isArray(value)) {
+    const bit = bitOf(value);
+    if ((bit !== object && bit !== list) || node.depth >= maxDepth) return;
+    if (bit === list) {
       const { items } = node;
       if (items?.nested !== true) return;
-      const end = Math.min(value.length, itemsLooked);
-      for (let i = 0; i < end; i++) skim(items, value[i]);
+      const end = Math.min((value as unknown[]).length, itemsLooked);
+      for (let i = 0; i < end; i++) skim(items, (value as unknown[])[i]);
       return;
     }
-    const { names, kids } = node;
+    const { names, nestedKids } = node;
     let at = 0;
-    for (const name in value) {
-      if (names[at] === name) {
-        const kid = kids[at++]!;
-        if (kid.guarded !== -1 || !guardsFields) {
-          if (kid.nested) skim(kid, (value as Record<string, unknown>)[name]);
-        } else see(kid, (value as Record<string, unknown>)[name]);
-      } else {
-        const kid = fieldOf(node, name);
-        if (kid === undefined) continue;
-        at = kid.at + 1;
-        const member = (value as Record<string, unknown>)[name];
-        if (kid.types === 0 || (guardsFields && kid.guarded === -1)) see(kid, member);
-        else if (kid.nested) skim(kid, member);
-      }
+    for (const name in value as object) {
+      if (names[at] === name) at++;
+      else at = skimUnexpected(node, name, value as Record<string, unknown>) ?? at;
     }
+    for (const kid of nestedKids) {
+      const name = kid.step as string;
+      if (Object.hasOwn(value as object, name)) skim(kid, (value as Record<string, unknown>)[name]);
+    }
+  }
+
+  /** Returns the number of the field that is expected next. */
+  function skimUnexpected(node: Node, name: string, value: Record<string, unknown>): number | undefined {
+    const kid = fieldOf(node, name);
+    if (kid === undefined) return undefined;
+    if (kid.types === 0) see(kid, value[name]);
+    // Those that stand under their own name have their turn after all names.
+    else if (kid.nested && (kid.step !== name || kid.at < 0)) skim(kid, value[name]);
+    return kid.at + 1;
   }
 
   /** The place of a field that is not the one expected. Undefined: too many places are watched. */
@@ -290,7 +298,7 @@ export function createShapeObserver(
   }
 
   function isLooked(): boolean {
-    return guardsTypes || rows <= rowsLooked || rows % sampleEvery === 0;
+    return guardsTypes || guardsFields || rows <= rowsLooked || rows % sampleEvery === 0;
   }
 
   const seeCells = table ? tableWatcher() : undefined;
@@ -304,7 +312,7 @@ export function createShapeObserver(
         nodesOf = bound.map((name) => fieldOf(root, name));
       }
       if ((root.calm & object) === 0) look(root, object, cells);
-      if (!isLooked() && !guardsFields) return;
+      if (!isLooked()) return;
       root.count++;
       root.objects++;
       for (let i = 0; i < nodesOf.length; i++) {
