@@ -58,3 +58,5 @@ export interface SectionChange {
 }
 
 export { createAnalytics } from './analytics.ts';
+export { createRemoteAnalytics } from './remote.ts';
+export { analyticsRoutes } from './routes.ts';

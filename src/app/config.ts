@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { ChartlyError } from '#kit';
+import { everyRole, isWhole, urlVariable, type Role } from './roles.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -22,6 +23,15 @@ export interface Config {
   postgresUrl: string | undefined;
   /** The most connections of this process to it. */
   postgresConnections: number;
+  /** The services that this process runs. */
+  roles: readonly Role[];
+  /** Where services are called that other processes run. */
+  serviceUrls: Partial<Record<Role, readonly string[]>>;
+  /** Where other processes of the installation call this one. */
+  internalHost: string;
+  internalPort: number;
+  /** Where the embedded canonical engine of the process with the role `storage` is, when several processes use it. */
+  canonicalPort: number;
 }
 
 type Env = Record<string, string | undefined>;
@@ -53,8 +63,14 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
     clickhouseUrl: serverUrl('CHARTLY_CLICKHOUSE_URL', env.CHARTLY_CLICKHOUSE_URL || undefined),
     postgresUrl: env.CHARTLY_POSTGRES_URL || undefined,
     postgresConnections: connections('CHARTLY_POSTGRES_CONNECTIONS', env.CHARTLY_POSTGRES_CONNECTIONS || '10'),
+    roles: everyRole,
+    serviceUrls: serviceUrls(env),
+    internalHost: env.CHARTLY_INTERNAL_HOST || overrides.host || env.CHARTLY_HOST || '127.0.0.1',
+    internalPort: port('CHARTLY_INTERNAL_PORT', env.CHARTLY_INTERNAL_PORT || '4748'),
+    canonicalPort: port('CHARTLY_CANONICAL_PORT', env.CHARTLY_CANONICAL_PORT || '4749'),
     ...definedOnly(overrides),
   };
+  refuseHalf(config);
   return { ...config, dataDir: path(config.dataDir), workspaceDir: path(config.workspaceDir) };
 }
 
@@ -82,6 +98,33 @@ function connections(name: string, text: string): number {
 function serverUrl(name: string, text: string | undefined): string | undefined {
   if (text === undefined || (/^https?:\/\//.test(text) && URL.canParse(text))) return text;
   throw invalid(name, 'must be a URL such as http://USER:PASSWORD@HOST:8123');
+}
+
+function serviceUrls(env: Env): Config['serviceUrls'] {
+  const found: Config['serviceUrls'] = {};
+  for (const role of everyRole) {
+    const name = urlVariable(role);
+    const text = env[name]?.trim();
+    if (!text) continue;
+    const urls = text.split(',').map((url) => url.trim().replace(/\/+$/, ''));
+    if (!urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) {
+      throw invalid(name, 'must be URLs such as http://10.0.0.5:4748, with commas between');
+    }
+    found[role] = urls;
+  }
+  return found;
+}
+
+/** What one process keeps to itself cannot be shared with others. */
+function refuseHalf({ roles, postgresUrl }: Config): void {
+  if (isWhole(roles) || postgresUrl !== undefined) return;
+  throw new ChartlyError(
+    'config_invalid',
+    'Services in several processes need a PostgreSQL server that all of them use.',
+    {
+      action: 'Set CHARTLY_POSTGRES_URL, or leave --roles out. See docs/served.md.',
+    },
+  );
 }
 
 function invalid(name: string, what: string): ChartlyError {

@@ -3,7 +3,8 @@
  */
 export { readConfig, type Config, type LogLevel } from './config.ts';
 export { compose, type System } from './compose.ts';
-export { serve, type Serving } from './serve.ts';
+export { everyRole, isWhole, parseRoles, type Role } from './roles.ts';
+export { serve, serveRoles, type Serving, type ServingRoles } from './serve.ts';
 export { openSystem, type OpenedSystem, type OpenOptions } from './open-system.ts';
 export { runDemo, type DemoEvent, type DemoOptions, type DemoResult } from './demo.ts';
 export { startDemoUpstream } from './demo-upstream.ts';

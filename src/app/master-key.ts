@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChartlyError } from '#kit';
 import { dereference } from './reference.ts';
@@ -36,9 +36,18 @@ async function ofDataDirectory(dataDir: string): Promise<Uint8Array> {
   if (known !== undefined) return parse(known.trim(), path);
   const made = randomBytes(32);
   await mkdir(dataDir, { recursive: true });
-  await writeFile(`${path}.new`, `${made.toString('base64')}\n`, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
-  return made;
+  const own = `${path}.${process.pid}.new`;
+  await writeFile(own, `${made.toString('base64')}\n`, { mode: 0o600, flush: true });
+  try {
+    // Of several processes that find none, one makes it, and the others take that.
+    await link(own, path);
+    return made;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return parse((await readFile(path, 'utf8')).trim(), path);
+  } finally {
+    await rm(own, { force: true });
+  }
 }
 
 /** 32 bytes in hexadecimal or base64. The text itself never stands in the error. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '#kit';
 import {
   createClickHouseStore,
+  createExclusion,
   createFileBlobStore,
   createPgliteRelational,
   createPostgresRelational,
@@ -11,9 +12,15 @@ import {
   type Relational,
 } from '#storage';
 import type { Config } from './config.ts';
+import { patiently } from './patiently.ts';
 import { dereference } from './reference.ts';
+import { isWhole } from './roles.ts';
+import { canonicalPassword } from './service-secret.ts';
 
 type Closers = (() => Promise<void>)[];
+
+/** How long a process waits for the servers and processes that it starts together with. */
+export const othersWaitMs = 60_000;
 
 export interface Engines {
   relational: Relational;
@@ -27,11 +34,18 @@ export interface Engines {
  * Opens the engines that the configuration asks for, the embedded ones in the data directory. What was opened is closed by `closers`, also when this
  * throws. Errors: `config_invalid`, `secret_missing`, `disk_full`, `storage_unavailable`.
  */
-export async function openEngines(config: Config, logger: Logger, closers: Closers): Promise<Engines> {
+export async function openEngines(
+  config: Config,
+  secret: string | undefined,
+  logger: Logger,
+  closers: Closers,
+): Promise<Engines> {
   // Both take seconds to open the first time, so they open side by side.
+  const opening = openRelational(config, logger, closers);
+  const alone: Alone = async (key, work) => createExclusion(await opening)(key, work);
   const [relational, canonical] = await Promise.allSettled([
-    openRelational(config, logger, closers),
-    openCanonical(config, logger, closers),
+    opening,
+    openCanonical(config, secret, logger, closers, config.postgresUrl === undefined ? undefined : alone),
   ]);
   if (relational.status === 'rejected') throw relational.reason;
   if (canonical.status === 'rejected') throw canonical.reason;
@@ -52,31 +66,63 @@ async function openRelational(config: Config, logger: Logger, closers: Closers):
   const relational =
     postgresUrl === undefined
       ? await createPgliteRelational({ dir: join(dataDir, 'pg'), logger: logger.child('storage') })
-      : await createPostgresRelational({
+      : await openPostgres({
           url: await dereference('CHARTLY_POSTGRES_URL', postgresUrl, process.env),
           connections: postgresConnections,
           logger: logger.child('storage'),
+          waitMs: isWhole(config.roles) ? 0 : othersWaitMs,
         });
   closers.push(() => relational.close());
   return relational;
 }
 
-async function openCanonical(config: Config, logger: Logger, closers: Closers): Promise<CanonicalStore> {
-  let endpoint: Parameters<typeof createClickHouseStore>[0];
-  if (config.clickhouseUrl === undefined) {
-    const dir = join(config.dataDir, 'clickhouse');
-    const engine = await startEmbeddedClickHouse({ dir, logger: logger.child('storage') });
-    closers.push(() => engine.close());
-    endpoint = engine;
-  } else {
-    const url = new URL(config.clickhouseUrl);
-    endpoint = {
+type PostgresOptions = Parameters<typeof createPostgresRelational>[0];
+
+async function openPostgres({ waitMs, ...options }: PostgresOptions & { waitMs: number }): Promise<Relational> {
+  return patiently(async () => createPostgresRelational(options), waitMs);
+}
+
+type Alone = NonNullable<Parameters<typeof createClickHouseStore>[0]['alone']>;
+type Endpoint = Omit<Parameters<typeof createClickHouseStore>[0], 'alone'>;
+
+async function openCanonical(
+  config: Config,
+  secret: string | undefined,
+  logger: Logger,
+  closers: Closers,
+  alone: Alone | undefined,
+): Promise<CanonicalStore> {
+  const endpoint = await canonicalEndpoint(config, secret, logger, closers);
+  const store = createClickHouseStore({ ...endpoint, ...(alone === undefined ? {} : { alone }) });
+  closers.push(() => store.close());
+  return store;
+}
+
+/** A server's; else of the embedded engine, which the process with the role `storage` runs for all. */
+async function canonicalEndpoint(
+  { clickhouseUrl, roles, dataDir, canonicalPort: port }: Config,
+  secret: string | undefined,
+  logger: Logger,
+  closers: Closers,
+): Promise<Endpoint> {
+  if (clickhouseUrl !== undefined) {
+    const url = new URL(clickhouseUrl);
+    return {
       url: url.origin,
       username: decodeURIComponent(url.username) || 'default',
       password: decodeURIComponent(url.password),
     };
   }
-  const store = createClickHouseStore(endpoint);
-  closers.push(() => store.close());
-  return store;
+  const password = secret === undefined ? undefined : canonicalPassword(secret);
+  if (!roles.includes('storage')) {
+    return { url: `http://127.0.0.1:${port}`, username: 'chartly', password: password ?? '' };
+  }
+  const engine = await startEmbeddedClickHouse({
+    dir: join(dataDir, 'clickhouse'),
+    logger: logger.child('storage'),
+    ...(password === undefined ? {} : { shared: { port, password } }),
+  });
+  closers.push(() => engine.close());
+  const { url, username, exclusive } = engine;
+  return { url, username, password: engine.password, exclusive };
 }

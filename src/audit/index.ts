@@ -97,4 +97,6 @@ export interface Audit {
 }
 
 export { createAudit } from './audit.ts';
+export { createRemoteAudit } from './remote.ts';
+export { auditRoutes } from './routes.ts';
 export { recordHash, type HashedRecord } from './record-hash.ts';

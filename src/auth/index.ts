@@ -39,3 +39,5 @@ export interface Auth {
 }
 
 export { createAuth } from './auth.ts';
+export { createRemoteAuth } from './remote.ts';
+export { authRoutes } from './routes.ts';

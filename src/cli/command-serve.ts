@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { ChartlyError } from '#kit';
 import { example, jsonOption, printJson, wholeNumber, type CommandContext, type OutputOptions } from './command.ts';
 import { graceMs, Interrupted, listenForInterrupt } from './interrupt.ts';
 import { demoProgress, describeDemo } from './show-demo.ts';
@@ -7,7 +6,13 @@ import { paint } from './text.ts';
 
 type ServeOptions = OutputOptions & { data?: string; port?: number; host?: string };
 
-const everyRole = ['gateway', 'orchestrator', 'connector-hub', 'normalizer', 'analytics'];
+const everyRole = 'gateway, orchestrator, connector-hub, normalizer, analytics, auth, audit, observer, storage';
+
+const rolesHelp = `
+Services in several processes:
+  All of them need the same CHARTLY_POSTGRES_URL and CHARTLY_SERVICE_SECRET, and each says where it finds the services that it
+  calls: CHARTLY_AUDIT_URL, CHARTLY_NORMALIZER_URL and so on, the internal URLs of processes that run them, with commas between.
+  A process listens for the others on CHARTLY_INTERNAL_HOST and CHARTLY_INTERNAL_PORT (4748). See docs/served.md.`;
 
 function serveOptions(command: Command): Command {
   return jsonOption(command)
@@ -24,36 +29,35 @@ export function upCommand(program: Command, context: CommandContext): void {
   const { io } = context;
   const command = serveOptions(program.command('up').description('Run the services until they are stopped')).option(
     '--roles <roles>',
-    `services to run, with commas between (default: all of ${everyRole.join(', ')})`,
+    `services to run in this process, with commas between (default: all of ${everyRole})`,
   );
+  command.addHelpText('after', rolesHelp);
   example(command, 'chartly up --port 8080 --data /var/lib/chartly').action(
     async (options: ServeOptions & { roles?: string }) => {
-      checkRoles(options.roles);
       const interrupt = listenForInterrupt();
-      const { readConfig, serve } = await import('#app');
-      const config = readConfig(process.env, { dataDir: options.data, host: options.host, port: options.port });
-      const serving = await serve(config);
-      const { url } = serving;
-      if (options.json === true) printJson(io, { url, pid: process.pid, data: config.dataDir });
-      else io.out(`Chartly serves ${paint(io, 'bold', url)} from ${config.dataDir}; stop it with Ctrl-C\n`);
+      const { isWhole, parseRoles, readConfig, serveRoles } = await import('#app');
+      const { data: dataDir, host, port } = options;
+      const roles = options.roles === undefined ? undefined : parseRoles(options.roles);
+      const config = readConfig(process.env, { dataDir, host, port, roles });
+      const serving = await serveRoles(config);
+      const { url, internalUrl } = serving;
+      const whole = isWhole(config.roles);
+      if (options.json === true) {
+        const parts = whole ? {} : { roles: config.roles };
+        printJson(io, { url, internal_url: internalUrl, pid: process.pid, data: config.dataDir, ...parts });
+      } else {
+        const places = [url, internalUrl === undefined ? undefined : `${internalUrl} (internal)`].filter(Boolean);
+        const who = whole ? 'Chartly' : `Chartly's ${config.roles.join(', ')}`;
+        io.out(
+          `${who} serves ${paint(io, 'bold', places.join(' and '))} from ${config.dataDir}; stop it with Ctrl-C\n`,
+        );
+      }
       await interrupt.asked;
       if (options.json !== true) io.err('\nStopping\n');
       await serving.stop(graceMs);
       interrupt.release();
     },
   );
-}
-
-function checkRoles(roles: string | undefined): void {
-  if (roles === undefined) return;
-  const asked = new Set(roles.split(',').map((role) => role.trim()));
-  const unknown = [...asked].filter((role) => !everyRole.includes(role));
-  if (unknown.length > 0) throw new ChartlyError('usage', `There is no role ${unknown.join(', ')}.`);
-  if (everyRole.some((role) => !asked.has(role))) {
-    throw new ChartlyError('config_invalid', 'This version runs all services in one process.', {
-      action: 'Leave --roles out.',
-    });
-  }
 }
 
 export function demoCommand(program: Command, context: CommandContext): void {

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
-import { ChartlyError, newUuid } from '#kit';
+import { ChartlyError, newUuid, withCallContext } from '#kit';
 import type { GatewayDeps } from './deps.ts';
 import { setCommonHeaders } from './headers.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -36,6 +36,11 @@ export function createApp(deps: GatewayDeps, isClosing: () => boolean): FastifyI
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
   );
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { traceparent } = request.headers;
+    const valid = traceIdOf(traceparent) === undefined ? undefined : (traceparent as string);
+    withCallContext({ requestId: request.id, traceparent: valid }, done);
+  });
   app.addHook('onRequest', async (request) => {
     if (isClosing()) throw new ChartlyError('backpressure', 'The server is stopping.', { retryable: true });
     const encoding = request.headers['content-encoding'];

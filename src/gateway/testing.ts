@@ -358,6 +358,9 @@ function memoryCanonical({ record }: Things, rawSha256: string): CanonicalStore 
   const stored = { ...record, rawSha256 };
   return {
     migrate: async () => {},
+    attach: () => {
+      throw new Error('not here');
+    },
     write: async () => ({ inserted: 0, replaced: 0, moved: 0, stale: 0 }),
     get: async (tenantId, id) => (tenantId === tenant && id === stored.recordId ? stored : undefined),
     async *scan() {

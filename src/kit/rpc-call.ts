@@ -44,10 +44,38 @@ export async function runCall(
     (number: number) =>
     (...args: unknown[]): void =>
       send({ kind: 'callback', number, text: encodeValue(args) });
-  const args = checked(rule, await readArguments(lines, { handles, callback, signal }));
-  if (rule.stream === true) return stream(run(args) as AsyncIterable<unknown>, lines, send, handles);
-  const result = await run(args);
-  send({ kind: 'result', text: encodeValue(result, { handles }) });
+  const held = holding(handles);
+  try {
+    const args = checked(rule, await readArguments(lines, { handles: held.handles, callback, signal }));
+    if (rule.stream === true) return await stream(run(args) as AsyncIterable<unknown>, lines, send, held.handles);
+    const result = await run(args);
+    send({ kind: 'result', text: encodeValue(result, { handles: held.handles }) });
+  } finally {
+    await held.release();
+  }
+}
+
+/** Remembers what crossed by its name, in either direction. */
+function holding(handles: readonly Handle[]): { handles: readonly Handle[]; release(): Promise<void> } {
+  const crossed: [Handle, unknown][] = [];
+  return {
+    handles: handles.map((handle) => ({
+      ...handle,
+      nameOf(value) {
+        const name = handle.nameOf(value);
+        if (name !== undefined) crossed.push([handle, value]);
+        return name;
+      },
+      open(name) {
+        const value = handle.open(name);
+        crossed.push([handle, value]);
+        return value;
+      },
+    })),
+    async release() {
+      for (const [handle, value] of crossed) await handle.release(value);
+    },
+  };
 }
 
 async function readArguments(

@@ -36,6 +36,7 @@ export function createRpcClient(deps: RpcClientDeps): RpcClient {
 
   /** Tries until an answer has begun; what comes after that is the caller's. */
   async function begin(call: Prepared, rule: MethodRule, deadlineMs: number, only?: Peer): Promise<Exchange> {
+    if (deps.urls.length === 0) throw gone(service, new Error('no process of it is named'));
     for (let attempt = 1; ; attempt++) {
       const peer = only ?? peers.pick();
       const left = deadlineMs - performance.now();

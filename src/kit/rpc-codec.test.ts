@@ -30,7 +30,9 @@ it('brings every value over as it is, on one line', () => {
 
 it('brings handles over by name, and refuses what cannot cross', () => {
   const fork = { close: () => {} };
-  const handles = [{ tag: 'fork', nameOf: (v: object) => (v === fork ? 'f1' : undefined), open: () => fork }];
+  const handles = [
+    { tag: 'fork', nameOf: (v: object) => (v === fork ? 'f1' : undefined), open: () => fork, release: async () => {} },
+  ];
   const text = encodeValue({ store: fork }, { handles });
   expect(decodeValue(text, { handles })).toEqual({ store: fork });
   expect(() => decodeValue(text)).toThrow(TypeError);

@@ -9,6 +9,8 @@ export interface Handle {
   /** Undefined: it is none of these. */
   nameOf(value: object): string | undefined;
   open(name: string): unknown;
+  /** The process that served a call lets go of what crossed. */
+  release(value: unknown): Promise<void>;
 }
 
 /** What crosses by being called, not by being copied. */

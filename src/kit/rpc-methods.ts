@@ -15,5 +15,5 @@ export interface MethodRule {
 /** A rule for every method of an interface: one that is missing, or too many, does not compile. */
 export type MethodTable<T> = { readonly [K in keyof T]: MethodRule };
 
-/** For methods that work for minutes. */
-export const longMs = 900_000;
+/** For methods that work for as long as there is data: that they are silent is noticed sooner. */
+export const longMs = 6 * 3_600_000;

@@ -226,6 +226,8 @@ export { isTextual } from './shape-cells.ts';
 export { type KnownShape, type Shape, typeNames } from './shape.ts';
 export type { DecodedRow, RowRef } from './decoded-row.ts';
 export { createNormalizer } from './normalizer.ts';
+export { createRemoteNormalizer } from './remote.ts';
+export { normalizerRoutes } from './routes.ts';
 export { keptFrom } from './retention.ts';
 export { inferProfile, type Inference, type InferInput } from './infer.ts';
 export { localLookups, type GivenEntity } from './local-lookups.ts';

@@ -238,3 +238,5 @@ export type ProfileChoice = { applied: string } | { profile: Profile };
 export type JobKind = Job['kind'];
 
 export { createOrchestrator } from './orchestrator.ts';
+export { createRemoteOrchestrator } from './remote.ts';
+export { orchestratorRoutes } from './routes.ts';

@@ -36,8 +36,8 @@ export interface OrchestratorDeps {
   logger: Logger;
   metrics: Metrics;
   clock: Clock;
-  /** Which handlers run in this process (default both): `connector-hub` fetches, `normalizer` normalizes. */
-  roles?: readonly ('connector-hub' | 'normalizer')[];
+  /** What runs in this process (default all): `connector-hub` fetches, `normalizer` normalizes, `orchestrator` carries out retention. */
+  roles?: readonly ('orchestrator' | 'connector-hub' | 'normalizer')[];
   timing?: Partial<Timing>;
   policy?: Partial<RetryPolicy>;
 }
@@ -89,7 +89,13 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   const deadLetters = createDeadLetters({ relational, transact, queue, audit });
   return {
-    ...lifecycle({ relational, queue, workers, maintenance, logger }),
+    ...lifecycle({
+      relational,
+      queue,
+      workers,
+      maintenance: deps.roles?.includes('orchestrator') === false ? undefined : maintenance,
+      logger,
+    }),
     apply: (context, documents, options) => applyDocuments(deps, context, documents, options ?? {}),
     async sources(tenantId) {
       const rows = await activeDocuments(relational, tenantId, 'source');
@@ -129,7 +135,7 @@ interface LifecycleDeps {
   relational: Relational;
   queue: ReturnType<typeof createQueue>;
   workers: ReadonlyMap<Handled, Worker>;
-  maintenance: ReturnType<typeof createMaintenance>;
+  maintenance: ReturnType<typeof createMaintenance> | undefined;
   logger: Logger;
 }
 
@@ -145,12 +151,12 @@ function lifecycle(deps: LifecycleDeps): Pick<Orchestrator, 'start' | 'stop'> {
       const orphans = relational.engine === 'pglite' ? await queue.releaseOrphans() : 0;
       if (orphans > 0) logger.info('jobs of a process that died are repeated', { jobs: orphans });
       for (const worker of workers.values()) worker.start();
-      maintenance.start();
+      maintenance?.start();
     },
     async stop(graceMs = 10_000) {
       if (!started) return;
       started = false;
-      await maintenance.stop();
+      await maintenance?.stop();
       await Promise.all([...workers.values()].map((worker) => worker.stop(graceMs)));
       await queue.stop();
     },

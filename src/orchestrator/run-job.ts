@@ -1,7 +1,7 @@
 /** One attempt of one job, from its start to its settlement. Never throws: what goes wrong is settled too, or left for another attempt. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailureInfo, Job } from '#contracts';
-import { asChartlyError, type ChartlyError, type Clock, type Logger } from '#kit';
+import { asChartlyError, withCallContext, type CallContext, type ChartlyError, type Clock, type Logger } from '#kit';
 import type { Metrics } from '#observer';
 import type { Sql } from '#storage';
 import type { Claim } from './envelope.ts';
@@ -52,7 +52,7 @@ async function attempt(
       return { outcome: 'retried', pauseMs: 0 };
     }
     if (!(await start(deps, claim))) return { outcome: 'cancelled', pauseMs: 0 };
-    await handle(deps, claim, signal);
+    await withCallContext(requestOf(claim), () => handle(deps, claim, signal));
     return { outcome: 'succeeded', pauseMs: 0 };
   } catch (error) {
     return failed(deps, claim, signal, error);
@@ -62,6 +62,11 @@ async function attempt(
 function handle(deps: JobDeps, claim: Claim, signal: AbortSignal): Promise<void> {
   if (claim.kind === 'normalize') return runNormalize(deps, claim, signal);
   return claim.envelope.job.replay === undefined ? runFetch(deps, claim, signal) : runReplay(deps, claim);
+}
+
+/** Jobs that nobody asked for by a request go by their own id. */
+function requestOf({ envelope: { job } }: Claim): CallContext {
+  return { requestId: job.request_id ?? job.job_id };
 }
 
 /** False when the run is over: then the job has nothing left to do. */

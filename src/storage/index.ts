@@ -36,6 +36,8 @@ export { openTestRelational } from './relational/testing.ts';
 export { createRecordEncoder, type RecordEncoder } from './canonical/native.ts';
 export { decodeBlock as decodeRecords } from './canonical/native-decode.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';
+export { forkHandle } from './canonical/fork-handle.ts';
+export { createExclusion } from './relational/exclusion.ts';
 export { startEmbeddedClickHouse } from './canonical/embedded.ts';
 export {
   lockDataDirectory,

@@ -19,7 +19,7 @@ import type {
 } from './port.ts';
 import { mapClickHouseError } from './errors.ts';
 import { countBefore, expirePass, forgetRemoved } from './expiry.ts';
-import { asFork, dropLeftovers, forkName, type ForkEngine } from './fork.ts';
+import { asFork, dropLeftovers, forkName, forkPath, type ForkEngine } from './fork.ts';
 import { existingQuery, parseExisting, type ExistingRow } from './existing.ts';
 import { decodeBlock } from './native-decode.ts';
 import { createRecordEncoder, encodePlan, nativeColumns } from './native.ts';
@@ -36,6 +36,10 @@ export interface ClickHouseStoreOptions {
   database?: string;
   /** Nobody else uses the server: what a process that died left behind can go at once. */
   exclusive?: boolean;
+  /** Runs `work` while no other process does so for the same key. For a server that several processes write to. */
+  alone?: <T>(key: string, work: () => Promise<T>) => Promise<T>;
+  /** Of a fork: the databases that it was forked from, up to its own. */
+  path?: readonly string[];
 }
 
 /** Memory that one reading query may take. */
@@ -63,6 +67,7 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Canonica
     dataVersion: () => store.dataVersion(),
     read: (query) => store.read(query),
     fork: () => store.fork(own),
+    attach: (name) => store.attach(own, name),
     health: () => store.health(),
     close: () => store.close(),
   };
@@ -107,16 +112,28 @@ class ClickHouseStore {
 
   async fork(origin: CanonicalStore): Promise<CanonicalFork> {
     const [[database] = []] = await this.#rows('SELECT currentDatabase()', {});
-    const own = forkName(Date.now());
-    const store = createClickHouseStore({ ...this.#options, database: own, exclusive: false });
-    const fork = asFork(store, this.#engine, { store: origin, database: String(database) }, own);
+    const path = this.#options.path ?? [String(database)];
+    const fork = this.#openFork(origin, [...path, forkName(Date.now())]);
     try {
-      await store.migrate();
+      await fork.migrate();
     } catch (error) {
       await fork.close().catch(() => {});
       throw error;
     }
     return fork;
+  }
+
+  attach(origin: CanonicalStore, name: string): CanonicalFork {
+    const path = forkPath(name);
+    return this.#openFork(path.length > 2 ? this.attach(origin, path.slice(0, -1).join('/')) : origin, path);
+  }
+
+  /** Nobody else writes to a fork, nor to what it was forked from while that is a fork. */
+  #openFork(origin: CanonicalStore, path: readonly string[]): CanonicalFork {
+    const [database, own] = path.slice(-2) as [string, string];
+    const { alone: _, ...options } = this.#options;
+    const store = createClickHouseStore({ ...options, database: own, exclusive: false, path });
+    return asFork(store, this.#engine, { store: origin, database }, path.join('/'));
   }
 
   write(batch: RecordBatch | EncodedBatch): Promise<WriteResult> {
@@ -144,7 +161,11 @@ class ClickHouseStore {
 
   #oneByOne<T>(source: { tenantId: string; sourceId: string }, work: () => Promise<T>): Promise<T> {
     const key = `${source.tenantId}\n${source.sourceId}`;
-    const mine = (this.#writing.get(key) ?? Promise.resolve()).then(work);
+    const { alone } = this.#options;
+    // Within the process first: whoever waits for another process waits once for all of this one.
+    const mine = (this.#writing.get(key) ?? Promise.resolve()).then(() =>
+      alone === undefined ? work() : alone(key, work),
+    );
     const settled = mine.then(
       () => {},
       () => {},

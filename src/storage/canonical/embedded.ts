@@ -11,7 +11,7 @@ export interface EmbeddedClickHouse {
   username: string;
   password: string;
   /** Nobody but this process can use it. */
-  exclusive: true;
+  exclusive: boolean;
   /** Of the running child process; undefined while it restarts. */
   readonly pid: number | undefined;
   /** Ends the engine after the requests under way. */
@@ -21,6 +21,8 @@ export interface EmbeddedClickHouse {
 interface EmbeddedDeps {
   dir: string;
   logger: Logger;
+  /** For other processes of this machine to find it: the port it takes, and the password it asks for (default: any, and one that nobody else knows). */
+  shared?: { port: number; password: string };
 }
 
 /** How long a predecessor that is dying may hold the directory. */
@@ -35,15 +37,15 @@ const entry = fileURLToPath(new URL('./host/main.ts', import.meta.url));
  * the child crashes it is started again, with the same address and credentials; meanwhile the store answers
  * `storage_unavailable`. Errors: `data_dir_locked`, `storage_unavailable`.
  */
-export async function startEmbeddedClickHouse({ dir, logger }: EmbeddedDeps): Promise<EmbeddedClickHouse> {
+export async function startEmbeddedClickHouse({ dir, logger, shared }: EmbeddedDeps): Promise<EmbeddedClickHouse> {
   mkdirSync(dir, { recursive: true });
-  const engine = new EngineProcess(dir, logger);
+  const engine = new EngineProcess(dir, logger, shared);
   await engine.startPatiently();
   return {
     url: `http://127.0.0.1:${engine.port}`,
     username: engine.username,
     password: engine.password,
-    exclusive: true,
+    exclusive: shared === undefined,
     get pid() {
       return engine.pid;
     },
@@ -53,14 +55,16 @@ export async function startEmbeddedClickHouse({ dir, logger }: EmbeddedDeps): Pr
 
 class EngineProcess {
   readonly username = 'chartly';
-  readonly password = randomBytes(24).toString('base64url');
-  port = 0;
+  readonly password: string;
+  port: number;
   #dir: string;
   #logger: Logger;
   #child: ChildProcess | undefined;
   #closing = false;
 
-  constructor(dir: string, logger: Logger) {
+  constructor(dir: string, logger: Logger, shared: EmbeddedDeps['shared']) {
+    this.port = shared?.port ?? 0;
+    this.password = shared?.password ?? randomBytes(24).toString('base64url');
     this.#dir = dir;
     this.#logger = logger;
   }

@@ -1,4 +1,4 @@
-import { newUuid } from '#kit';
+import { ChartlyError, newUuid } from '#kit';
 import { nativeColumns } from './native.ts';
 import type { CanonicalFork, CanonicalStore, CopyScope, RecordChange, RecordChanges } from './port.ts';
 
@@ -17,6 +17,15 @@ export interface ForkEngine {
 /** The name of a new fork's database; when it was made stands in it. */
 export function forkName(nowMs: number): string {
   return `${prefix}${nowMs}_${newUuid().replaceAll('-', '').slice(16)}`;
+}
+
+/** The databases that a fork's name consists of: that of the store itself, then of fork after fork. Errors: `bad_request`. */
+export function forkPath(name: string): string[] {
+  const path = name.split('/');
+  const forks = path.slice(1);
+  if (path[0] !== '' && forks.length > 0 && forks.every((fork) => /^chartly_fork_\d+_[0-9a-f]{16}$/.test(fork)))
+    return path;
+  throw new ChartlyError('bad_request', 'There is no fork of this name.');
 }
 
 /** Drops the forks that processes left behind when they died: all of them when no other process can use the server. */
@@ -39,12 +48,14 @@ export function asFork(
   store: CanonicalStore,
   engine: ForkEngine,
   from: { store: CanonicalStore; database: string },
-  own: string,
+  name: string,
 ): CanonicalFork {
+  const own = name.split('/').at(-1)!;
   const origin = `\`${from.database.replaceAll(/[\\`]/g, String.raw`\$&`)}\`.records`;
   const tables = { origin, own: `\`${own}\`.records` };
   return {
     ...store,
+    name,
     copy: (scope) => copy(engine, tables, scope),
     compare: (tenantId, sourceId, examples) =>
       compare({ before: from.store, after: store, engine, tables }, { tenantId, sourceId, examples }),
@@ -52,6 +63,7 @@ export function asFork(
       await dropFork(engine, own);
       await store.close();
     },
+    release: () => store.close(),
   };
 }
 

@@ -154,6 +154,8 @@ export interface CanonicalStore {
    * `close`, and when its process dies, with a later `migrate` of this store.
    */
   fork(): Promise<CanonicalFork>;
+  /** A fork that another process made, by its name. Nothing is asked of the engine before it is used. Errors: `bad_request`. */
+  attach(name: string): CanonicalFork;
   health(): Promise<void>;
   close(): Promise<void>;
 }
@@ -185,8 +187,12 @@ export interface RecordChanges {
 }
 
 export interface CanonicalFork extends CanonicalStore {
+  /** By which other processes that use the same engine can attach it. */
+  readonly name: string;
   /** Takes over live records of the store it was forked from, as they are. Records it has already stay. */
   copy(scope: CopyScope): Promise<void>;
   /** Compares the live records of a source with those of the origin. `examples`: how many of each kind of change. */
   compare(tenantId: string, sourceId: string, examples: number): Promise<RecordChanges>;
+  /** Lets go of it here, and leaves it to those who know its name. */
+  release(): Promise<void>;
 }
