@@ -1,25 +1,16 @@
 // The whole demo with its relational plane on a PostgreSQL server: the same table, record hashes and report bytes as embedded.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo, type DemoResult } from '#app';
-import type { AuditEntry, Health } from '#contracts';
+import { apiOf, outcomeOf, type Outcome as ApiOutcome } from './outcome.ts';
 import { newDatabase, startPostgres } from './services/postgres.ts';
 import type { Service } from './services/service.ts';
 
-/** What of a demo must be the same wherever it runs. */
-interface Outcome {
-  engine: string | undefined;
+interface Outcome extends ApiOutcome {
   sources: DemoResult['sources'];
-  quarantine: unknown;
-  /** Of each batch: where it came from and the root over the hashes of its records. */
-  batches: string[];
-  /** By report and format: SHA-256 of charts, and JSON without the moment and the ledger of this rendering. */
-  reports: Record<string, unknown>;
-  verified: unknown;
 }
 
 describe('the demo on PostgreSQL', () => {
@@ -74,50 +65,12 @@ async function outcome(dataDir: string, postgresUrl: string | undefined): Promis
   try {
     const demo = await runDemo({ dataDir, port: 0, logLevel: 'error' });
     try {
-      return await look(demo);
+      const sources = demo.sources.toSorted((a, b) => a.source.localeCompare(b.source));
+      return { ...(await outcomeOf(apiOf(demo.url, demo.apiKey))), sources };
     } finally {
       await demo.stop();
     }
   } finally {
     delete process.env.CHARTLY_POSTGRES_URL;
   }
-}
-
-async function look(demo: DemoResult): Promise<Outcome> {
-  const ask = async (path: string, method = 'GET'): Promise<Response> => {
-    const response = await fetch(`${demo.url}/v1/${path}`, {
-      method,
-      headers: { authorization: `Bearer ${demo.apiKey}` },
-    });
-    expect(response.status, path).toBe(200);
-    return response;
-  };
-  const json = async <T>(path: string, method?: string): Promise<T> => (await (await ask(path, method)).json()) as T;
-
-  const reports: Record<string, unknown> = {};
-  for (const { id } of demo.reports) {
-    const svg = Buffer.from(await (await ask(`reports/${id}/render?format=svg`)).arrayBuffer());
-    reports[`${id}.svg`] = createHash('sha256').update(svg).digest('hex');
-    reports[`${id}.json`] = JSON.parse(await (await ask(`reports/${id}/render?format=json`)).text(), withoutMoment);
-  }
-  const { items } = await json<{ items: { entry: AuditEntry }[] }>('audit/entries?limit=1000');
-  const { stores } = await json<Health>('health');
-  return {
-    engine: stores.find(({ store }) => store === 'relational')?.engine,
-    sources: demo.sources.toSorted((a, b) => a.source.localeCompare(b.source)),
-    quarantine: await json('quarantine/summary'),
-    batches: items
-      .filter(({ entry }) => entry.action === 'batch.normalized')
-      .map(({ entry: { details } }) => JSON.stringify(details))
-      .toSorted(),
-    reports,
-    verified: await json('audit/verify', 'POST'),
-  };
-}
-
-/** What of a report says when it was rendered, and by what ledger. */
-const ofTheMoment = /^(?:rendered_at|as_of|data_version|ledger_size|ledger_head)$/;
-
-function withoutMoment(key: string, value: unknown): unknown {
-  return ofTheMoment.test(key) ? undefined : value;
 }
