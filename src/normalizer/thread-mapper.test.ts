@@ -148,10 +148,9 @@ describe('mapping threads', () => {
 
   it('pass on what opening the payload throws, and what is wrong with the profile', async () => {
     const lost = new ChartlyError('not_found', 'gone');
-    // eslint-disable-next-line require-yield
-    async function* open(): AsyncGenerator<Uint8Array> {
-      throw lost;
-    }
+    const open = (): AsyncIterable<Uint8Array> => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(lost) }),
+    });
     const task = { profile, signal: new AbortController().signal, mapper: threads };
     const frame = {
       tenantId: 't',
