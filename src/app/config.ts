@@ -65,7 +65,7 @@ export function readConfig(env: Env, overrides: Partial<Config> = {}): Config {
     postgresConnections: connections('CHARTLY_POSTGRES_CONNECTIONS', env.CHARTLY_POSTGRES_CONNECTIONS || '10'),
     roles: everyRole,
     serviceUrls: serviceUrls(env),
-    internalHost: env.CHARTLY_INTERNAL_HOST || overrides.host || env.CHARTLY_HOST || '127.0.0.1',
+    internalHost: env.CHARTLY_INTERNAL_HOST || '127.0.0.1',
     internalPort: port('CHARTLY_INTERNAL_PORT', env.CHARTLY_INTERNAL_PORT || '4748'),
     canonicalPort: port('CHARTLY_CANONICAL_PORT', env.CHARTLY_CANONICAL_PORT || '4749'),
     ...definedOnly(overrides),

@@ -18,7 +18,8 @@ export const hubMethods: MethodTable<ConnectorHub> = {
     stream: true,
   },
   connectors: { args: [], repeatable: true },
-  health: { args: [], repeatable: true },
+  // Asked of every process for listings, which do not wait for one that is gone.
+  health: { args: [], repeatable: true, timeoutMs: 3_000 },
 };
 
 /** Serves the hub of this process to others. */

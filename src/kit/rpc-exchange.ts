@@ -162,7 +162,7 @@ function exchangeOf(call: Call, request: ClientRequest, response: IncomingMessag
       }
       if (call.stream) request.end();
       // Read to its end, so that the connection can be used again.
-      response.resume();
+      void Array.fromAsync(lines).catch(() => {});
     },
   };
 }

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -246,4 +247,19 @@ describe('a process that stops', () => {
     await closed;
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
   });
+});
+
+it('uses a connection again once an answer is at its end', async () => {
+  const { target } = things();
+  const { url } = await serve(target);
+  const ports = new Set<unknown>();
+  const client = clientOf([url]);
+  const seen = (message: unknown): void => {
+    ports.add((message as { socket: Socket }).socket.remotePort);
+  };
+  subscribe('http.server.request.start', seen);
+  for (let i = 0; i < 50; i++) await client.add(BigInt(i), 1n);
+  unsubscribe('http.server.request.start', seen);
+  expect(ports.size).toBeGreaterThan(0);
+  expect(ports.size).toBeLessThan(5);
 });

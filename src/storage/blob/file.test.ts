@@ -1,13 +1,14 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Hex } from '#kit';
 import { createFileBlobStore } from './file.ts';
 
 let root: string;
@@ -99,12 +100,24 @@ describe('writing', () => {
     expect(await readdir(join(dir, 'tmp'))).toEqual([]);
   });
 
-  it('removes what a dead process left unfinished', async () => {
+  it('removes what dead processes left unfinished, and nothing of those that live', async () => {
     const dir = join(root, 'stale');
+    const machine = sha256Hex(hostname()).slice(0, 8);
+    const write = async (name: string, ageMs = 0): Promise<void> => {
+      const at = new Date(Date.now() - ageMs);
+      await writeFile(join(dir, 'tmp', name), 'half');
+      await utimes(join(dir, 'tmp', name), at, at);
+    };
     await mkdir(join(dir, 'tmp'), { recursive: true });
-    await writeFile(join(dir, 'tmp', 'of-another-process'), 'half');
+    await write(`${machine}.${spawnSync('true').pid}.a-1`);
+    await write(`${machine}.${process.pid}.b-1`);
+    await write(`${machine}.${process.ppid}.c-1`);
+    await write('another.1.d-1');
+    await write('another.1.e-1', 25 * 3_600_000);
     await createFileBlobStore({ dir }).put('raw', Buffer.from('new'));
-    expect(await readdir(join(dir, 'tmp'))).toEqual([]);
+    expect((await readdir(join(dir, 'tmp'))).sort()).toEqual(
+      [`${machine}.${process.ppid}.c-1`, 'another.1.d-1'].sort(),
+    );
   });
 
   it('says when the place cannot be written', async () => {

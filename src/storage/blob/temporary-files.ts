@@ -1,9 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-/** In the names of this process's files: what bears another token was left behind by a process that died. */
-const processToken = randomBytes(8).toString('hex');
+const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+/** Begins the names of this process's files: several processes, also of several machines, may have files in one directory. */
+const own = `${machine}.${process.pid}.${randomBytes(8).toString('hex')}`;
+/** Nothing takes so long to write; for what cannot be told from its name. */
+const leftoverAfterMs = 24 * 3_600_000;
 
 /** Files that exist only while they are written. */
 export interface TemporaryFiles {
@@ -17,8 +21,10 @@ export function createTemporaryFiles(dir: string): TemporaryFiles {
 
   async function prepare(): Promise<void> {
     await mkdir(dir, { recursive: true });
-    const leftovers = (await readdir(dir)).filter((name) => !name.startsWith(processToken));
-    await Promise.all(leftovers.map(async (name) => rm(join(dir, name), { force: true })));
+    const names = (await readdir(dir)).filter((name) => !name.startsWith(own));
+    for (const name of names) {
+      if (await isLeftover(dir, name)) await rm(join(dir, name), { force: true });
+    }
   }
 
   return {
@@ -30,7 +36,7 @@ export function createTemporaryFiles(dir: string): TemporaryFiles {
         prepared = undefined;
         throw error;
       }
-      const path = join(dir, `${processToken}-${randomBytes(8).toString('hex')}`);
+      const path = join(dir, `${own}-${randomBytes(8).toString('hex')}`);
       const file = await open(path, 'wx');
       try {
         return await use(file, path);
@@ -40,4 +46,23 @@ export function createTemporaryFiles(dir: string): TemporaryFiles {
       }
     },
   };
+}
+
+/** Whether the process that made a file is dead for certain, or must be. */
+async function isLeftover(dir: string, name: string): Promise<boolean> {
+  const [madeOn, pid] = name.split('.');
+  if (madeOn === machine && pid !== undefined && !isAlive(Number(pid))) return true;
+  const found = await stat(join(dir, name)).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > leftoverAfterMs;
+}
+
+function isAlive(pid: number): boolean {
+  // A file of this number that is not ours was made by a predecessor.
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
