@@ -98,7 +98,7 @@ describe('every service in a process of its own', () => {
     expect(metrics.match(/^chartly_process_up\{.*\} 1$/gm)).toHaveLength(services.length - 1);
   });
 
-  it('stops without losing a job or cutting a request', async () => {
+  it('ends every run when half of the workers are told to stop, and stops in order', async () => {
     const runs = await Promise.all(
       ['flights', 'movies', 'stocks'].map(async (id) => post<Run>(`sources/${id}/ingest`)),
     );
