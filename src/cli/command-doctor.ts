@@ -134,12 +134,12 @@ async function checkServices(options: ConnectionOptions): Promise<Check[]> {
 
 function checkStore({ store, ok, engine }: Health['stores'][number]): Check {
   const check = `store ${store}`;
-  const subject = engine === undefined ? '' : `${engine} `;
-  if (ok) return { check, status: 'ok', detail: `${subject}answers` };
+  const by = engine === undefined ? '' : ` (${engine})`;
+  if (ok) return { check, status: 'ok', detail: `answers${by}` };
   return {
     check,
     status: 'fail',
-    detail: `${subject}does not answer`,
+    detail: `does not answer${by}`,
     next: 'Read the log of the server; restart it.',
   };
 }

@@ -1,4 +1,6 @@
+import { asChartlyError } from '#kit';
 import type { Param, Relational, Row, Sql } from '#storage';
+import { storeIsAway } from './policy.ts';
 
 /** What pg-boss asks of a database. */
 export interface BossDatabase {
@@ -31,15 +33,17 @@ function toParam(value: unknown): Param {
   return value as Param;
 }
 
-/** pg-boss tells a lost race from a failure by the SQLSTATE, which our port keeps in the cause. */
+/**
+ * pg-boss tells a lost race from a failure by the SQLSTATE, which our port keeps in the cause. That the store is away is told to whoever called pg-boss, as it
+ * is: for a job it is no failure, and for a caller no fault of ours.
+ */
 async function asBossSees(work: Promise<Row[]>): Promise<{ rows: Row[] }> {
   try {
     return { rows: await work };
   } catch (error) {
     const state = (error as { cause?: { code?: unknown } }).cause?.code;
-    if (typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state)) {
-      throw Object.assign(new Error('the queue refused a statement', { cause: error }), { code: state });
-    }
-    throw error;
+    const isState = typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state);
+    if (!isState || storeIsAway.has(asChartlyError(error).code)) throw error;
+    throw Object.assign(new Error('the queue refused a statement', { cause: error }), { code: state });
   }
 }

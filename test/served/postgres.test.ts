@@ -118,6 +118,35 @@ describe('limits', () => {
     expect(await relational.query('select pg_backend_pid() as pid')).toEqual([before]);
   });
 
+  it('says that the disk is full, and which statements may be repeated', async () => {
+    const relational = await open();
+    const raise = (code: string): Promise<unknown> =>
+      relational.query(`do $$ begin raise exception using errcode = '${code}', message = 'a value'; end $$`);
+    await expect(raise('53100')).rejects.toMatchObject({ code: 'disk_full', retryable: true });
+    for (const code of ['53300', '40001', '57P03', '25006']) await expect(raise(code)).rejects.toMatchObject(away);
+    const refused = await raise('22001').catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'internal', retryable: false });
+    expect((refused as Error).message).not.toContain('a value');
+  });
+
+  it('lets one of two that wait for each other go on, and the other repeat', async () => {
+    const relational = await open();
+    await relational.script('create table n (i int primary key); insert into n values (1), (2)');
+    const both = Promise.withResolvers<void>();
+    let locked = 0;
+    const lock = (first: number, second: number): Promise<void> =>
+      relational.transaction(async (tx) => {
+        await tx.query('select 1 from n where i = $1 for update', [first]);
+        if (++locked === 2) both.resolve();
+        await both.promise;
+        await tx.query('select 1 from n where i = $1 for update', [second]);
+      });
+    const ends = await Promise.allSettled([lock(1, 2), lock(2, 1)]);
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const { reason } = ends.find((end) => end.status === 'rejected')!;
+    expect(reason).toMatchObject({ ...away, cause: { code: '40P01' } });
+  });
+
   it('takes no more connections than allowed, however many ask', async () => {
     const url = await newDatabase(server);
     const [watcher, relational] = [await open({ url }), await open({ url, connections: 3 })];
