@@ -9,11 +9,16 @@ export default defineConfig({
     projects: [
       { test: { ...shared, name: 'served', include: ['test/served/**/*.test.ts'] } },
       {
-        // What the rooms that lean on the relational plane promise, once more with a PostgreSQL server under them.
+        // What rooms that lean on the relational plane promise, and what the whole does for years, once more with a PostgreSQL server under them.
         test: {
           ...shared,
           name: 'on PostgreSQL',
-          include: ['src/{orchestrator,audit,auth}/**/*.test.ts', 'src/storage/relational/key-store.test.ts'],
+          include: [
+            'src/{orchestrator,audit,auth}/**/*.test.ts',
+            'src/storage/relational/key-store.test.ts',
+            'test/repair/{repair,promote,retention}.test.ts',
+            'test/drift/drift.test.ts',
+          ],
           globalSetup: 'test/served/services/for-rooms.ts',
         },
       },

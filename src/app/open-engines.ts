@@ -42,38 +42,57 @@ export async function openEngines(
 ): Promise<Engines> {
   // Both take seconds to open the first time, so they open side by side.
   const opening = openRelational(config, logger, closers);
-  const alone: Alone = async (key, work) => createExclusion(await opening)(key, work);
+  const alone = config.postgresUrl === undefined ? undefined : exclusionOver(opening.then(({ locks }) => locks));
   const [relational, canonical] = await Promise.allSettled([
     opening,
-    openCanonical(config, secret, logger, closers, config.postgresUrl === undefined ? undefined : alone),
+    openCanonical(config, secret, logger, closers, alone),
   ]);
   if (relational.status === 'rejected') throw relational.reason;
   if (canonical.status === 'rejected') throw canonical.reason;
   return {
-    relational: relational.value,
+    relational: relational.value.relational,
     canonical: canonical.value,
     blobs: createFileBlobStore({ dir: join(config.dataDir, 'blobs') }),
     names: {
-      relational: relational.value.engine,
+      relational: relational.value.relational.engine,
       canonical: config.clickhouseUrl === undefined ? 'chdb' : 'clickhouse',
       blobs: 'files',
     },
   };
 }
 
-async function openRelational(config: Config, logger: Logger, closers: Closers): Promise<Relational> {
+interface OpenedRelational {
+  relational: Relational;
+  /**
+   * For locks that are held while other work is done, on connections of their own: that work may need the store, and would otherwise wait for a connection that
+   * its own lock holds.
+   */
+  locks: Relational;
+}
+
+async function openRelational(config: Config, logger: Logger, closers: Closers): Promise<OpenedRelational> {
   const { dataDir, postgresUrl, postgresConnections } = config;
-  const relational =
-    postgresUrl === undefined
-      ? await createPgliteRelational({ dir: join(dataDir, 'pg'), logger: logger.child('storage') })
-      : await openPostgres({
-          url: await dereference('CHARTLY_POSTGRES_URL', postgresUrl, process.env),
-          connections: postgresConnections,
-          logger: logger.child('storage'),
-          waitMs: isWhole(config.roles) ? 0 : othersWaitMs,
-        });
+  if (postgresUrl === undefined) {
+    const relational = await createPgliteRelational({ dir: join(dataDir, 'pg'), logger: logger.child('storage') });
+    closers.push(() => relational.close());
+    return { relational, locks: relational };
+  }
+  const url = await dereference('CHARTLY_POSTGRES_URL', postgresUrl, process.env);
+  const forLocks = Math.ceil(postgresConnections / 5);
+  const relational = await openPostgres({
+    url,
+    connections: postgresConnections - forLocks,
+    logger: logger.child('storage'),
+    waitMs: isWhole(config.roles) ? 0 : othersWaitMs,
+  });
   closers.push(() => relational.close());
-  return relational;
+  const locks = await createPostgresRelational({ url, connections: forLocks });
+  closers.push(() => locks.close());
+  return { relational, locks };
+}
+
+function exclusionOver(locks: Promise<Relational>): Alone {
+  return async (key, work) => createExclusion(await locks)(key, work);
 }
 
 type PostgresOptions = Parameters<typeof createPostgresRelational>[0];

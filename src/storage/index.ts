@@ -32,7 +32,7 @@ export { createFileBlobStore } from './blob/file.ts';
 export { createMemoryCache } from './cache/memory.ts';
 export { createPgliteRelational } from './relational/pglite.ts';
 export { createPostgresRelational } from './relational/postgres.ts';
-export { openTestRelational } from './relational/testing.ts';
+export { openTestRelational, testPostgresUrl } from './relational/testing.ts';
 export { createRecordEncoder, type RecordEncoder } from './canonical/native.ts';
 export { decodeBlock as decodeRecords } from './canonical/native-decode.ts';
 export { createClickHouseStore } from './canonical/clickhouse.ts';

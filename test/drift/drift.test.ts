@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editedSpec, readConfig, serve, type Serving } from '#app';
+import { testPostgresUrl } from '#storage';
 import { run as cli } from '#cli';
 import { validator, type DriftEvent, type DriftModes, type Profile, type Run } from '#contracts';
 import type { RequestContext } from '#kit';
@@ -18,7 +19,12 @@ let serving: Serving;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chartly-drift-'));
-  serving = await serve(readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' }));
+  serving = await serve(
+    readConfig(
+      { CHARTLY_POSTGRES_URL: await testPostgresUrl(dir) },
+      { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' },
+    ),
+  );
 });
 
 afterAll(async () => {

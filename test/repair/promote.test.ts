@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig, serve, type Serving, type System } from '#app';
+import { testPostgresUrl } from '#storage';
 import type { Profile, Run } from '#contracts';
 
 const tenant = 'default';
@@ -17,7 +18,12 @@ let tests = 0;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chartly-promote-'));
-  serving = await serve(readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' }));
+  serving = await serve(
+    readConfig(
+      { CHARTLY_POSTGRES_URL: await testPostgresUrl(dir) },
+      { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' },
+    ),
+  );
   system = serving.system;
 });
 afterAll(async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compose, readConfig, readWorkspace, startDemoUpstream, type System } from '#app';
+import { testPostgresUrl } from '#storage';
 import type { Profile, ReplayPreview, Run } from '#contracts';
 
 const tenant = 'default';
@@ -16,7 +17,12 @@ let system: System;
 const { documents } = await readWorkspace(workspaceDir);
 
 async function open(): Promise<System> {
-  const opened = await compose(readConfig(process.env, { dataDir, port: 0, workspaceDir, logLevel: 'silent' }));
+  const opened = await compose(
+    readConfig(
+      { ...process.env, CHARTLY_POSTGRES_URL: await testPostgresUrl(dataDir) },
+      { dataDir, port: 0, workspaceDir, logLevel: 'silent' },
+    ),
+  );
   await opened.orchestrator.start();
   return opened;
 }

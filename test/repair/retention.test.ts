@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig, serve, type Serving, type System } from '#app';
+import { testPostgresUrl } from '#storage';
 import type { Profile, Run } from '#contracts';
 
 const tenant = 'default';
@@ -23,7 +24,12 @@ let aheadMs = 0;
 beforeAll(async () => {
   vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
   dir = await mkdtemp(join(tmpdir(), 'chartly-retention-'));
-  serving = await serve(readConfig({}, { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' }));
+  serving = await serve(
+    readConfig(
+      { CHARTLY_POSTGRES_URL: await testPostgresUrl(dir) },
+      { dataDir: join(dir, 'data'), workspaceDir: dir, port: 0, logLevel: 'silent' },
+    ),
+  );
   system = serving.system;
 });
 afterAll(async () => {

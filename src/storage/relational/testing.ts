@@ -8,8 +8,14 @@ import { createPostgresRelational } from './postgres.ts';
  * made when it is missing. So the same tests show the same of both.
  */
 export async function openTestRelational(dir: string): Promise<Relational> {
+  const url = await testPostgresUrl(dir);
+  return url === undefined ? createPgliteRelational({ dir }) : createPostgresRelational({ url });
+}
+
+/** The URL of that database; undefined where tests use the embedded engine. */
+export async function testPostgresUrl(dir: string): Promise<string | undefined> {
   const url = process.env.CHARTLY_TEST_POSTGRES_URL;
-  if (!url) return createPgliteRelational({ dir });
+  if (!url) return undefined;
   const name = `test_${createHash('sha256').update(dir).digest('hex').slice(0, 24)}`;
   const server = await createPostgresRelational({ url });
   try {
@@ -20,5 +26,5 @@ export async function openTestRelational(dir: string): Promise<Relational> {
   }
   const own = new URL(url);
   own.pathname = `/${name}`;
-  return createPostgresRelational({ url: own.href });
+  return own.href;
 }
