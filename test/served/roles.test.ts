@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { everyRole, readWorkspace, runDemo, startDemoUpstream } from '#app';
 import type { Run } from '#contracts';
 import { apiOf, outcomeOf, type Api, type Outcome } from './outcome.ts';
@@ -12,6 +12,11 @@ import type { Service } from './services/service.ts';
 
 const workspace = join(import.meta.dirname, '../../examples/demo');
 const services = [...everyRole, 'normalizer', 'connector-hub'] as const;
+
+async function isReady({ internalUrl }: RoleProcess): Promise<boolean> {
+  const answer = await fetch(`${internalUrl}/readyz`).catch(() => undefined);
+  return answer?.ok === true;
+}
 
 describe('every service in a process of its own', () => {
   const dirs: string[] = [];
@@ -50,6 +55,8 @@ describe('every service in a process of its own', () => {
       env[`CHARTLY_${role.replaceAll('-', '_').toUpperCase()}_URL`] = urls.join(',');
     }
     processes = await Promise.all(services.map(async (role, i) => startRole(role, env, ports[i]!)));
+    // Each is ready once it has found the others, which on a busy machine takes a while.
+    for (const one of processes) await vi.waitUntil(() => isReady(one), { timeout: 90_000, interval: 100 });
     api = apiOf(processes[0]!.url!, (await readFile(join(dataDir, 'local.key'), 'utf8')).trim());
   });
   afterAll(async () => {
