@@ -1,8 +1,8 @@
 // Processes of one installation, each with some of the services, as a user starts them.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './services/service.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
@@ -38,7 +38,10 @@ export async function startRole(
     });
     void closed.then(() => reject(new Error(`${roles} ended before it served: ${said}`)));
   });
-  const { url, internal_url: internalUrl } = JSON.parse(await ready) as { url?: string; internal_url: string };
+  const printed = await ready;
+  const { url, internal_url: internalUrl } = JSON.parse(printed) as { url?: string; internal_url?: string };
+  // An error is a document as well.
+  if (internalUrl === undefined) throw new Error(`${roles} does not serve: ${printed}${said}`);
   return {
     child,
     url,
@@ -51,16 +54,9 @@ export async function startRole(
   };
 }
 
-/** Ports that nobody listens on now. */
+/** Different ports that nobody listens on now. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }
