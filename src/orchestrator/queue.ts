@@ -42,6 +42,7 @@ export interface Queue {
 const schema = 'pgboss';
 const keepFinishedSeconds = 3600;
 const jobsPerInsert = 1000;
+const startAttempts = 4;
 // Our own policy decides when a job is given up (policy.ts), so that waits and crashes are not mistaken for failures.
 const retryLimit = 1_000_000;
 
@@ -71,7 +72,8 @@ export function createQueue(deps: { relational: Relational; logger: Logger; timi
 
   return {
     async start() {
-      await boss.start();
+      // Of several processes that make the schema at once all but one fail, and find it made when they try again.
+      await boss.start({ attempts: startAttempts });
       for (const name of handledKinds) {
         const options = {
           retryLimit,
